@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <stop_token>
+#include <vector>
+
+#include "base/events.h"
+#include "base/thread_pool.h"
+#include "builder/packages/lock.h"
+#include "builder/rootfs/build_root.h"
+#include "layers/image.h"
+
+namespace blueprint::packages {
+
+struct InstallRequest {
+  std::vector<LockedPackage> packages;        ///< in configure order
+  std::filesystem::path debs;                 ///< HEX.deb
+  bool bootstrap = false;                     ///< the root is empty: essential packages first
+  std::string apt_sources;                    ///< deb822 text for etc/apt/sources.list.d/NAME.sources in a bootstrapped root; may be empty
+  std::string sources_name;                   ///< "ubuntu" or "debian"
+  std::int64_t epoch = 0;
+  std::string stage;                          ///< for events
+};
+
+/// Unpacks and configures `packages` in `root` as dpkg would (docs/ARCHITECTURE.md, "installing packages"), then normalises the root:
+/// logs, caches, ids and backup files. `dpkg --audit` is empty afterwards. Throws Error P1xx naming the package: damaged .deb, file
+/// conflicts, a maintainer script that failed (with its last 40 lines), hostile archive members; Interrupted.
+void install_packages(rootfs::BuildRoot& root, const InstallRequest& request, ThreadPool& pool, Events& events, std::stop_token stop);
+
+/// The packages of a dpkg status text that are installed, sorted by name.
+[[nodiscard]] std::vector<layers::InstalledPackage> installed_packages(std::string_view dpkg_status);
+
+}  // namespace blueprint::packages

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+
+namespace blueprint::packages {
+
+/// One .deb. Its place is relative to the mirror: a lock names no host for the distribution's own repositories.
+struct LockedPackage {
+  std::string name;
+  std::string version;
+  std::string architecture;
+  std::string filename;  ///< pool path, relative to the repository's base
+  std::uint64_t size_bytes = 0;
+  Digest sha256;
+  std::uint32_t repository = 0;  ///< index into Lock::repositories
+  bool automatic = false;        ///< came as a dependency
+  bool essential = false;
+  std::string why;               ///< "asked for", "essential", or the name of a package that depends on it
+  bool operator==(const LockedPackage&) const = default;
+};
+
+struct LockedRepository {
+  std::string name;        ///< "ubuntu", "debian", "debian-security": resolved to a URL by the site (see Mirrors); or a URL
+  std::string suite;       ///< "noble-updates"
+  std::vector<std::string> components;
+  Digest inrelease;        ///< SHA-256 of the InRelease file
+  std::string key;         ///< fingerprint of the key that signed it
+  std::int64_t date = 0;   ///< its Date, seconds since 1970
+  bool operator==(const LockedRepository&) const = default;
+};
+
+/// What a build of a recipe depends on that its text does not fix (DESIGN §5): NAME.lock.yaml.
+struct Lock {
+  std::int64_t epoch = 0;
+  Digest recipe;                         ///< of the resolved recipe's part that the lock depends on
+  std::string from;                      ///< "sha256:…" of the parent image, or empty
+  std::vector<LockedRepository> repositories;
+  std::map<std::string, std::vector<LockedPackage>> packages;  ///< by layer name, in the order in which they are configured
+  bool operator==(const Lock&) const = default;
+};
+
+[[nodiscard]] std::string format_lock(const Lock& lock);
+/// Throws Error (kind Recipe, codes K0xx) with position for a lock that is damaged, edited by hand to something impossible, or
+/// of a newer format.
+[[nodiscard]] Lock parse_lock(std::string_view text, const std::string& file);
+
+}  // namespace blueprint::packages

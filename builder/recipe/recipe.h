@@ -1,0 +1,154 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+
+namespace blueprint::recipe {
+
+/// A string with the place where the recipe says it, so that whoever finds a fault in it later can point there.
+struct Text {
+  std::string value;
+  SourceSpan where;
+  bool operator==(const Text& other) const { return value == other.value; }
+};
+
+/// `repositories:` of a distribution or a packages layer: a third-party apt repository.
+struct Repository {
+  Text uri;
+  std::vector<std::string> suites;
+  std::vector<std::string> components;
+  Text key;  ///< path of a keyring beside the recipe, or a fingerprint of 40 digits
+  SourceSpan where;
+};
+
+/// `distribution:` — bootstrap from packages.
+struct Distribution {
+  std::string id;                       ///< "ubuntu" or "debian"
+  std::string release;                  ///< "noble", "bookworm"
+  std::string architecture = "amd64";   ///< the recipe writes x86_64 or amd64
+  std::vector<std::string> components;
+  std::vector<std::string> pockets;     ///< "release", "updates", "security", "backports"
+  std::string variant = "minimal";      ///< minimal: essential; standard: also priority required and important
+  std::string snapshot;                 ///< "20260801T000000Z" or empty
+  Text keyring;                         ///< path beside the recipe; empty = the distribution's own, from the host
+  std::vector<Repository> repositories;
+  SourceSpan where;
+};
+
+struct PackagesStep {
+  std::vector<Text> words;  ///< apt's own: "curl", "nodejs=18.*", "git/noble-updates", "vim-"
+  bool recommends = false;
+};
+struct InlineFile {
+  Text path;
+  std::string content;
+  std::uint32_t mode = 0644;
+  Text owner;  ///< "user" or "user:group" or numbers; empty = root
+  Text group;
+};
+struct FilesStep {
+  std::vector<InlineFile> files;
+};
+struct CopyStep {
+  Text from;  ///< relative to the recipe's directory
+  Text to;
+  Text owner;
+  Text group;
+  std::optional<std::uint32_t> mode;
+  std::vector<std::string> exclude;  ///< globs, ** allowed
+};
+struct RunStep {
+  Text script;              ///< given to /bin/sh -e
+  bool host_network = false;
+  Text user;                ///< empty = root
+  std::string workdir;
+  std::map<std::string, std::string> env;
+  std::vector<Text> secrets;
+};
+struct UserEntry {
+  Text name;
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> gid;
+  std::vector<std::string> groups;
+  std::string shell = "/bin/bash";
+  std::string home;  ///< empty = /home/NAME
+  bool sudo_nopasswd = false;
+  bool system = false;
+};
+struct UsersStep {
+  std::vector<UserEntry> users;
+};
+struct ServicesStep {
+  std::vector<Text> enable;
+  std::vector<Text> disable;
+  std::vector<Text> mask;
+};
+struct FetchStep {
+  Text url;
+  Text sha256;
+  Text to;
+  bool unpack = false;
+  std::uint32_t strip = 0;
+  std::optional<std::uint32_t> mode;
+  Text owner;
+};
+
+struct Layer {
+  std::string name;  ///< given, or made from the kind and number: "packages-2"
+  std::variant<PackagesStep, FilesStep, CopyStep, RunStep, UsersStep, ServicesStep, FetchStep> step;
+  SourceSpan where;
+  std::string directory;  ///< of the file that says it: relative paths start there (a fragment's own directory)
+};
+
+/// "packages", "files", …: the key that names the step's kind in a recipe.
+[[nodiscard]] std::string_view kind_name(const Layer& layer);
+
+struct Launch {
+  std::optional<std::uint32_t> cpu;
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> disk_bytes;
+  std::vector<std::uint16_t> ports;
+  std::vector<std::string> commands;
+};
+
+struct RecipeTest {
+  Text run;
+  std::optional<std::string> expect;  ///< regular expression (ECMAScript) searched in stdout
+  int exit_code = 0;
+  SourceSpan where;
+};
+
+/// A recipe as its file says it, valid by itself.
+struct Recipe {
+  std::string file;       ///< path as given
+  std::string directory;  ///< of the file
+  Text name;
+  std::string description;
+  Text from;              ///< empty when `distribution` is set
+  std::optional<Distribution> distribution;
+  std::vector<Layer> layers;
+  std::map<std::string, std::string> env;
+  std::optional<std::string> workdir;
+  std::optional<std::string> user;
+  Launch launch;
+  std::vector<RecipeTest> tests;
+  std::map<std::string, std::string> labels;
+};
+
+/// Parses `text` of `file`. Pure: no disk, network or clock. Throws Error with every fault of the file at once (kind Recipe,
+/// codes R0xx).
+[[nodiscard]] Recipe parse_recipe(std::string_view text, const std::string& file);
+
+/// The canonical form: every default written out, keys in one order, as YAML that parse_recipe reads back to the same recipe.
+[[nodiscard]] std::string format_recipe(const Recipe& recipe);
+
+/// JSON Schema (2020-12) of the recipe language, generated from the table that the parser uses.
+[[nodiscard]] std::string recipe_schema();
+
+}  // namespace blueprint::recipe
