@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -49,7 +50,8 @@ struct DataPiece {
 };
 
 enum class ChangeKind : std::uint8_t {
-  Put,       ///< the path is exactly this file afterwards, whatever was there (a directory put over a directory keeps its entries)
+  Put,  ///< the path is exactly this file afterwards, whatever was there (a directory put over a directory keeps its
+        ///< entries)
   Metadata,  ///< the file keeps type and data; mode, owner, times and xattrs become these
   Remove,    ///< the path and all below it are gone
 };
@@ -60,16 +62,17 @@ struct Change {
   std::string path;  ///< clean and relative: "usr/bin/env"; "" is the root directory
   FileType type = FileType::Regular;
   Metadata metadata;
-  /// Symlink: its target. A Put of a Regular file with a non-empty link_to is another name (hard link) of the file at that
-  /// path, which is put earlier in the same changeset or exists in the parent; metadata and data are then those of link_to.
+  /// Symlink: its target. A Put of a Regular file with a non-empty link_to is another name (hard link) of the file at
+  /// that path, which is put earlier in the same changeset or exists in the parent; metadata and data are then those of
+  /// link_to.
   std::string target;
   std::string link_to;
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
   /// Regular files.
   std::uint64_t size = 0;
-  /// Identity of the data: for up to one frame of bytes, SHA-256 of the bytes; beyond, SHA-256 of the concatenated SHA-256s
-  /// of its pieces of 128 KiB (so a large file's frames are hashed once). Holes count as zeros.
+  /// Identity of the data: for up to one frame of bytes, SHA-256 of the bytes; beyond, SHA-256 of the concatenated
+  /// SHA-256s of its pieces of 128 KiB (so a large file's frames are hashed once). Holes count as zeros.
   Digest data_digest;
   std::vector<DataPiece> pieces;
   bool operator==(const Change&) const = default;
@@ -95,8 +98,20 @@ struct PlannedChange {
   DataSource source;
 };
 
-/// Sorts into the order that a changeset has: byte order of paths by component (so that a directory comes directly before what is
-/// in it), and of the names of one inode the first in that order holds the data. Throws Error L010 for two changes of one path.
+/// The order of paths in a changeset and in a FileTree: byte order by component, so that a directory comes directly
+/// before what is in it ("a", "a/b", "a-b"). Negative, zero or positive, as memcmp.
+[[nodiscard]] int compare_paths(std::string_view a, std::string_view b);
+
+/// A path as Change::path wants it: relative, without empty, "." or ".." components, NUL or a trailing '/'; components
+/// of at most 255 bytes, at most 4095 together. "" is the root directory.
+[[nodiscard]] bool is_clean_path(std::string_view path);
+
+/// The directory that holds `path`: "usr" for "usr/bin"; "" for "usr" and for "".
+[[nodiscard]] std::string_view parent_path(std::string_view path);
+
+/// Sorts into the order that a changeset has: by compare_paths, and of the names of one inode the first in that order
+/// holds the data: where a link_to names a later path, the two change roles (and a link to a link becomes a link to the
+/// data). Throws Error L010 for two changes of one path, L012 for names that link to each other in a circle.
 void sort_changes(std::vector<PlannedChange>& changes);
 
 }  // namespace blueprint::layers

@@ -15,11 +15,11 @@ namespace blueprint::layers {
 
 /// One zstd frame somewhere.
 struct Frame {
-  std::uint32_t blob = 0;             ///< index into LayerIndex::blobs; 0 = the blob that holds this index
-  std::uint64_t offset = 0;           ///< in that blob
+  std::uint32_t blob = 0;    ///< index into LayerIndex::blobs; 0 = the blob that holds this index
+  std::uint64_t offset = 0;  ///< in that blob
   std::uint32_t compressed_size = 0;
-  std::uint32_t size = 0;             ///< uncompressed; a multiple of kBlockSize, at most kMaxFrameSize
-  Digest digest;                      ///< SHA-256 of the uncompressed bytes
+  std::uint32_t size = 0;  ///< uncompressed; a multiple of kBlockSize, at most kMaxFrameSize
+  Digest digest;           ///< SHA-256 of the uncompressed bytes
   bool operator==(const Frame&) const = default;
 };
 
@@ -33,14 +33,24 @@ struct Extent {
   bool operator==(const Extent&) const = default;
 };
 
+/// The digest of one span (1 MiB) of the device, see content_digest.h.
+struct SpanDigest {
+  std::uint64_t span = 0;  ///< number of the span: its first byte is span * kSpanBytes
+  Digest digest;           ///< span_digest() of its bytes; zero_span_digest() when it has become all zeros
+  bool operator==(const SpanDigest&) const = default;
+};
+
 /// What a layer blob says about itself.
 struct LayerIndex {
-  std::uint64_t device_bytes = 0;      ///< size of the device after this layer; a multiple of kBlockSize
-  Digest content_digest;               ///< Merkle root of the device after this layer, see content_digest.h
-  std::vector<Digest> blobs;           ///< other layer blobs whose frames are cited; blob n of a Frame is blobs[n - 1]
+  std::uint64_t device_bytes = 0;  ///< size of the device after this layer; a multiple of kBlockSize
+  Digest content_digest;           ///< Merkle root of the device after this layer, see content_digest.h
+  std::vector<Digest> blobs;       ///< other layer blobs whose frames are cited; blob n of a Frame is blobs[n - 1]
   std::vector<Frame> frames;
-  std::vector<Change> changes;         ///< sorted as sort_changes() does
-  std::vector<Extent> extents;         ///< sorted, disjoint; only blocks that this layer changed
+  std::vector<Change> changes;  ///< sorted as sort_changes() does
+  std::vector<Extent> extents;  ///< sorted, disjoint; only blocks that this layer changed
+  /// The spans of the device that this layer changed, sorted; so that a child computes its content digest from the
+  /// spans it touches and these of its parents (SpanTree::add), and reads no other block.
+  std::vector<SpanDigest> spans;
   bool operator==(const LayerIndex&) const = default;
 };
 
@@ -53,14 +63,15 @@ struct Footer {
   std::uint32_t version = 0;
   std::uint64_t index_offset = 0;  ///< of the first skippable frame of the index
   std::uint64_t index_size = 0;
-  Digest index_digest;             ///< of the index_size bytes at index_offset
+  Digest index_digest;  ///< of the index_size bytes at index_offset
 };
 
-/// Throws Error L001 (kind Store) naming `what` when `bytes` (the last kFooterSize bytes of a blob of `blob_size` bytes) is
-/// not a footer, or one of a newer format.
+/// Throws Error L001 (kind Store) naming `what` when `bytes` (the last kFooterSize bytes of a blob of `blob_size`
+/// bytes) is not a footer, or one of a newer format.
 [[nodiscard]] Footer decode_footer(std::span<const std::byte> bytes, std::uint64_t blob_size, std::string_view what);
 
-/// Checks every count, sum, order and limit before it allocates. Throws Error L002 naming `what` and the rule that is broken.
+/// Checks every count, sum, order and limit before it allocates. Throws Error L002 naming `what` and the rule that is
+/// broken.
 [[nodiscard]] LayerIndex decode_index(std::span<const std::byte> bytes, const Footer& footer, std::string_view what);
 
 }  // namespace blueprint::layers

@@ -1,0 +1,58 @@
+#include "layers/errors.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace blueprint::layers {
+namespace {
+
+Error store_error(std::string_view code, std::string message, std::vector<std::string> hints) {
+  Diagnostic diagnostic;
+  diagnostic.kind = ErrorKind::Store;
+  diagnostic.code = code;
+  diagnostic.message = std::move(message);
+  diagnostic.hints = std::move(hints);
+  return Error(std::move(diagnostic));
+}
+
+constexpr const char* kVerifyHint =
+    "run 'blueprint verify' to see what else is damaged, then rebuild or pull the image again";
+
+std::string shown(std::string_view path) { return path.empty() ? "/" : "/" + printable(path); }
+
+}  // namespace
+
+Error not_a_layer(std::string_view what, std::string_view reason) {
+  return store_error("L001",
+                     fmt::format("{} is not a layer blob that this version can read: {}", printable(what), reason),
+                     {kVerifyHint});
+}
+
+Error bad_index(std::string_view what, std::string_view rule) {
+  return store_error("L002", fmt::format("the index of {} is damaged: {}", printable(what), rule), {kVerifyHint});
+}
+
+Error damaged_frame(const Digest& blob, std::uint64_t offset, std::string_view reason) {
+  return store_error("L003", fmt::format("blob {} is damaged at offset {}: {}", blob.to_string(), offset, reason),
+                     {kVerifyHint});
+}
+
+Error layers_do_not_fit(std::string_view path, std::string_view reason) {
+  return store_error("L004", fmt::format("the layers of the image do not fit each other: {}: {}", shown(path), reason),
+                     {"the layer was made for another parent; rebuild the image"});
+}
+
+Error not_a_regular_file(std::string_view path) {
+  return store_error("L005", fmt::format("{} is no regular file in the image", shown(path)), {});
+}
+
+Error changed_twice(std::string_view path) {
+  return store_error("L010", fmt::format("a layer changes {} twice", shown(path)), {});
+}
+
+Error link_circle(std::string_view path) {
+  return store_error("L012", fmt::format("the hard links of {} lead in a circle", shown(path)), {});
+}
+
+}  // namespace blueprint::layers
