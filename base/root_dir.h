@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <sys/stat.h>
 
@@ -19,6 +20,8 @@ namespace blueprint {
 class RootDir {
  public:
   explicit RootDir(const std::string& path);
+  /// Takes over an open directory (O_PATH will do), such as one of another mount namespace; `path` is for messages.
+  RootDir(UniqueFd directory, std::string path) : fd_(std::move(directory)), path_(std::move(path)) {}
 
   [[nodiscard]] int fd() const { return fd_.get(); }
 
