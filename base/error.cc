@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -28,15 +29,21 @@ std::string render(const Diagnostic& diagnostic) {
   if (const auto& where = diagnostic.where) {
     out += fmt::format("{}:{}:{}: {}: {}{}\n", where->file, where->line, where->column, severity, diagnostic.message, code);
     if (!where->text.empty()) {
-      // Tabs are kept in the caret's line so that it stays under its column whatever the terminal's tab width.
+      // Tabs are kept in the caret's line so that it stays under its column whatever the terminal's tab width; of a
+      // character of several bytes only the first counts.
+      const auto starts_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+      const std::string_view text = where->text;
+      const std::size_t start = std::min(text.size(), static_cast<std::size_t>(std::max(0, where->column - 1)));
+      const std::string_view token = text.substr(start, static_cast<std::size_t>(std::max(1, where->length)));
       std::string indent;
-      for (int i = 0; i + 1 < where->column && i < static_cast<int>(where->text.size()); ++i) {
-        indent += where->text[static_cast<size_t>(i)] == '\t' ? '\t' : ' ';
+      for (const char c : text.substr(0, start)) {
+        if (starts_character(c)) indent += c == '\t' ? '\t' : ' ';
       }
+      const auto width = std::max<std::ptrdiff_t>(1, std::count_if(token.begin(), token.end(), starts_character));
       const std::string number = fmt::format("{:>5}", where->line);
       out += fmt::format("{} | {}\n", number, where->text);
       out += fmt::format("{} | {}^{}\n", std::string(number.size(), ' '), indent,
-                         std::string(static_cast<size_t>(std::max(0, where->length - 1)), '~'));
+                         std::string(static_cast<std::size_t>(width - 1), '~'));
     }
   } else {
     out += fmt::format("{}: {}{}\n", severity, diagnostic.message, code);

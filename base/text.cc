@@ -139,10 +139,8 @@ std::string_view trim(std::string_view text) {
   return text.substr(start, text.find_last_not_of(kSpace) - start + 1);
 }
 
-namespace {
-
-/// Length of the valid UTF-8 sequence at the start of `text`, or 0 (RFC 3629: no overlong forms, no surrogates).
 std::size_t utf8_length(std::string_view text) {
+  if (text.empty()) return 0;
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
   const std::size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
@@ -156,8 +154,6 @@ std::size_t utf8_length(std::string_view text) {
   if (first == 0xf4 && byte(1) >= 0x90) return 0;
   return length;
 }
-
-}  // namespace
 
 std::string printable(std::string_view text) {
   std::string out;

@@ -36,6 +36,9 @@ namespace blueprint {
 [[nodiscard]] std::string join(std::span<const std::string> parts, std::string_view separator);
 [[nodiscard]] std::string_view trim(std::string_view text);
 
+/// Length of the valid UTF-8 sequence at the start of `text`, or 0 (RFC 3629: no overlong forms, no surrogates).
+[[nodiscard]] std::size_t utf8_length(std::string_view text);
+
 /// Control characters, escapes and invalid UTF-8 of foreign text replaced by \xNN, so that it cannot drive a terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 
