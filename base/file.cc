@@ -148,30 +148,72 @@ fs::path TempDir::keep() { return std::exchange(path_, {}); }
 
 namespace {
 
-/// Removes `name` in `parent`, which has device number `device`. Recursion depth is the depth of the tree.
-void remove_entry(int parent, const char* name, dev_t device, const fs::path& shown) {
-  if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) return;
-  if (errno != EISDIR && errno != EPERM) throw os_error(fmt::format("remove {}", shown.string()));
-  UniqueFd directory(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) {
-    directory.reset(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  }
-  struct stat status {};
-  if (!directory || ::fstat(directory.get(), &status) != 0) throw os_error(fmt::format("remove {}", shown.string()));
-  if (status.st_dev != device) throw os_error(fmt::format("remove {}", shown.string()), EBUSY);
+/// A directory that is being emptied: what is left to remove in it.
+struct Emptying {
+  std::string name;  ///< in its parent
+  ino_t inode;
+  std::vector<std::string> left;
+};
+
+/// Opens directory `name` of `parent` so that it can be read and emptied, and lists it. errno is set when the
+/// descriptor is invalid.
+UniqueFd open_for_removal(int parent, const char* name, struct stat& status) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd directory(::openat(parent, name, kFlags));
+  if (!directory && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0)
+    directory.reset(::openat(parent, name, kFlags));
+  if (!directory || ::fstat(directory.get(), &status) != 0) return UniqueFd();
   if ((status.st_mode & 0700) != 0700) ::fchmod(directory.get(), 0700);
-  DIR* stream = ::fdopendir(::dup(directory.get()));
+  return directory;
+}
+
+std::vector<std::string> list_directory(int directory, const fs::path& shown) {
+  DIR* stream = ::fdopendir(::fcntl(directory, F_DUPFD_CLOEXEC, 0));
   if (stream == nullptr) throw os_error(fmt::format("read {}", shown.string()));
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(stream)) {
-    const std::string_view entry_name = entry->d_name;
-    if (entry_name != "." && entry_name != "..") names.emplace_back(entry_name);
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
   }
   ::closedir(stream);
-  for (const auto& entry_name : names) remove_entry(directory.get(), entry_name.c_str(), device, shown / entry_name);
-  if (::unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT) {
-    throw os_error(fmt::format("remove {}", shown.string()));
+  return names;
+}
+
+/// Removes the directory `top`. Holds one descriptor whatever the depth, and comes back up through "..", checking that
+/// this is still the directory that it came from.
+void remove_directory(const fs::path& top, dev_t device) {
+  const auto failed = [&](int error_number) { return os_error(fmt::format("remove {}", top.string()), error_number); };
+  struct stat status {};
+  UniqueFd at = open_for_removal(AT_FDCWD, top.c_str(), status);
+  if (!at) throw failed(errno);
+  std::vector<Emptying> stack;
+  stack.push_back({top.string(), status.st_ino, list_directory(at.get(), top)});
+  while (true) {
+    auto& level = stack.back();
+    if (level.left.empty()) {
+      const std::string done = std::move(level.name);
+      stack.pop_back();
+      if (stack.empty()) break;
+      UniqueFd parent(::openat(at.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      if (!parent || ::fstat(parent.get(), &status) != 0) throw failed(errno);
+      if (status.st_ino != stack.back().inode || status.st_dev != device) throw failed(ENOTEMPTY);
+      at = std::move(parent);
+      if (::unlinkat(at.get(), done.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) throw failed(errno);
+      continue;
+    }
+    const std::string name = std::move(level.left.back());
+    level.left.pop_back();
+    if (::unlinkat(at.get(), name.c_str(), 0) == 0 || errno == ENOENT) continue;
+    const int unlink_error = errno;
+    UniqueFd child = open_for_removal(at.get(), name.c_str(), status);
+    // EPERM also means an immutable file; then it is not a directory and the first reason is the real one.
+    if (!child) throw failed(errno == ENOTDIR || errno == ELOOP ? unlink_error : errno);
+    if (status.st_dev != device) throw failed(EBUSY);
+    stack.push_back({name, status.st_ino, list_directory(child.get(), top)});
+    at = std::move(child);
   }
+  at.reset();
+  if (::rmdir(top.c_str()) != 0 && errno != ENOENT) throw failed(errno);
 }
 
 }  // namespace
@@ -182,7 +224,8 @@ void remove_tree(const fs::path& path) {
     if (errno == ENOENT) return;
     throw os_error(fmt::format("remove {}", path.string()));
   }
-  remove_entry(AT_FDCWD, path.c_str(), status.st_dev, path);
+  if (S_ISDIR(status.st_mode)) return remove_directory(path, status.st_dev);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw os_error(fmt::format("remove {}", path.string()));
 }
 
 FileLock::FileLock(const fs::path& path, Mode mode) : fd_(open_file(path, O_RDWR | O_CREAT, 0644)) {
