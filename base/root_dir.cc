@@ -22,6 +22,12 @@ Error bad_path(std::string_view path) {
                 .message = fmt::format("'{}' does not name a file inside the root", printable(path))});
 }
 
+Error not_a_file(const std::string& root, std::string_view path) {
+  return Error({.kind = ErrorKind::Store,
+                .code = "S031",
+                .message = fmt::format("{}/{} is not a regular file", root, printable(path))});
+}
+
 }  // namespace
 
 RootDir::RootDir(const std::string& path) : fd_(open_file(path, O_PATH | O_DIRECTORY)), path_(path) {}
@@ -32,6 +38,10 @@ UniqueFd RootDir::try_open(std::string_view path, int flags, unsigned mode) cons
   how.mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   if (path.empty()) path = ".";
+  if (path.find('\0') != std::string_view::npos) {
+    errno = EINVAL;
+    return UniqueFd();
+  }
   char name[PATH_MAX];
   if (path.size() >= sizeof(name)) {
     errno = ENAMETOOLONG;
@@ -41,7 +51,8 @@ UniqueFd RootDir::try_open(std::string_view path, int flags, unsigned mode) cons
   name[path.size()] = '\0';
   while (true) {
     const long fd = ::syscall(SYS_openat2, fd_.get(), name, &how, sizeof(how));
-    // EAGAIN: a concurrent rename made the kernel unsure that the path stayed inside; asking again is the documented answer.
+    // EAGAIN: a concurrent rename made the kernel unsure that the path stayed inside; asking again is the documented
+    // answer.
     if (fd < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     return UniqueFd(static_cast<int>(fd));
   }
@@ -58,7 +69,7 @@ RootDir::Place RootDir::place(std::string_view path) const {
   const std::size_t slash = path.rfind('/');
   const std::string_view parent = slash == std::string_view::npos ? "" : path.substr(0, slash);
   const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
-  if (name.empty() || name == "." || name == "..") throw bad_path(path);
+  if (name.empty() || name == "." || name == ".." || name.find('\0') != std::string_view::npos) throw bad_path(path);
   return {open(parent, O_PATH | O_DIRECTORY), std::string(name)};
 }
 
@@ -74,11 +85,14 @@ std::optional<struct stat> RootDir::status(std::string_view path) const {
 }
 
 std::optional<std::string> RootDir::read_file_if_exists(std::string_view path) const {
-  const UniqueFd fd = try_open(path, O_RDONLY);
+  // A planted pipe must not make us wait, nor a planted device be read.
+  const UniqueFd fd = try_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!fd) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     throw os_error(fmt::format("open {}/{}", path_, printable(path)));
   }
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) throw not_a_file(path_, path);
   std::string text;
   char buffer[65536];
   while (true) {
@@ -114,10 +128,16 @@ void RootDir::make_directories(std::string_view path) const {
     if (try_open(so_far, O_PATH | O_DIRECTORY)) continue;
     if (errno != ENOENT) throw os_error(fmt::format("open {}/{}", path_, printable(so_far)));
     const Place parent = place(so_far);
-    if (::mkdirat(parent.directory.get(), parent.name.c_str(), 0755) != 0 && errno != EEXIST) {
-      throw os_error(fmt::format("create {}/{}", path_, printable(so_far)));
+    if (::mkdirat(parent.directory.get(), parent.name.c_str(), 0755) != 0) {
+      // EEXIST: somebody else made it just now; or a dangling link has the name, which is not a directory.
+      const int error_number = errno;
+      if (error_number == EEXIST && try_open(so_far, O_PATH | O_DIRECTORY)) continue;
+      throw os_error(fmt::format("create {}/{}", path_, printable(so_far)), error_number);
     }
-    ::fchmodat(parent.directory.get(), parent.name.c_str(), 0755, 0);
+    // mkdir(2) applies the umask. Through a descriptor: fchmodat(2) would follow a link that took the name meanwhile.
+    const UniqueFd made(
+        ::openat(parent.directory.get(), parent.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!made || ::fchmod(made.get(), 0755) != 0) throw os_error(fmt::format("create {}/{}", path_, printable(so_far)));
   }
 }
 
@@ -127,6 +147,7 @@ void RootDir::remove_file(std::string_view path) const {
   const std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
   parent = try_open(slash == std::string_view::npos ? "" : path.substr(0, slash), O_PATH | O_DIRECTORY);
   if (!parent && (errno == ENOENT || errno == ENOTDIR)) return;
+  if (name.find('\0') != std::string::npos) throw os_error(fmt::format("remove {}/{}", path_, printable(path)), EINVAL);
   if (!parent || (::unlinkat(parent.get(), name.c_str(), 0) != 0 && errno != ENOENT)) {
     throw os_error(fmt::format("remove {}/{}", path_, printable(path)));
   }

@@ -40,6 +40,7 @@ class RootDir {
 
   /// lstat; nothing when the path does not exist.
   [[nodiscard]] std::optional<struct stat> status(std::string_view path) const;
+  /// The whole file; Error S031 when it is not a regular file (an archive may plant a pipe or a device).
   [[nodiscard]] std::string read_file(std::string_view path) const;
   [[nodiscard]] std::optional<std::string> read_file_if_exists(std::string_view path) const;
   /// Creates or truncates; parents must exist.
