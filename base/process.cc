@@ -9,8 +9,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +29,9 @@ ExitStatus from_wait_status(int status) {
   if (WIFSIGNALED(status)) return {.code = 128 + WTERMSIG(status), .signal = WTERMSIG(status)};
   return {.code = WEXITSTATUS(status), .signal = 0};
 }
+
+/// The child may not allocate, so it keeps its copies in an array.
+constexpr std::size_t kMaxExtraFds = 16;
 
 /// Everything that the child needs, made before fork: after it only async-signal-safe calls are allowed, because other
 /// threads may hold the allocator's lock.
@@ -55,13 +61,14 @@ struct Prepared {
     fd = ::fcntl(fd < 0 ? null : fd, F_DUPFD_CLOEXEC, highest);
     if (fd < 0) fail();
   }
-  int lifted[16];
+  int lifted[kMaxExtraFds];
   std::size_t count = 0;
   for (const auto& [ours, theirs] : command.extra_fds) {
-    if (count == std::size(lifted)) break;
     lifted[count] = ::fcntl(ours, F_DUPFD_CLOEXEC, highest);
     if (lifted[count++] < 0) fail();
   }
+  // Whatever was inherited or opened without O_CLOEXEC stays here; dup2 gives the targets below to the child.
+  ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   for (int i = 0; i < 3; ++i) {
     if (::dup2(standard[i], i) < 0) fail();
   }
@@ -90,6 +97,7 @@ ChildProcess::ChildProcess(const Command& command) : group_(command.new_session)
                   .code = "B010",
                   .message = fmt::format("cannot start {}: {}", command.argv.at(0), std::strerror(error_number))});
   };
+  if (command.extra_fds.size() > kMaxExtraFds) throw bug("more extra descriptors than a child can take");
   Prepared prepared;
   const auto found = find_program(command.argv.at(0));
   if (!found) throw not_started(ENOENT);
@@ -172,7 +180,8 @@ std::optional<ExitStatus> ChildProcess::wait_for(std::chrono::milliseconds timeo
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (true) {
     if (const auto status = poll()) return status;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return std::nullopt;
     pollfd wait{.fd = handle.get(), .events = POLLIN, .revents = 0};
     ::poll(&wait, 1, static_cast<int>(std::min<long>(left.count(), 1000)));
@@ -183,75 +192,107 @@ void ChildProcess::kill(int signal) noexcept {
   if (pid_ > 0 && !status_) ::kill(group_ ? -pid_ : pid_, signal);
 }
 
+namespace {
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+Pipe make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw os_error("create a pipe");
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+/// Reads once from `fd` into `sink`; closes it at the end of the stream.
+void drain(UniqueFd& fd, const std::function<void(std::string_view)>& sink) {
+  char buffer[65536];
+  const ssize_t got = ::read(fd.get(), buffer, sizeof(buffer));
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (got <= 0) {
+    fd.reset();
+    return;
+  }
+  sink({buffer, static_cast<std::size_t>(got)});
+}
+
+/// Writes once from the front of `input`; closes `fd` when all is written. SIGPIPE is ignored by the program; a child
+/// that closed its stdin just does not get the rest.
+void feed(UniqueFd& fd, std::string_view& input) {
+  const ssize_t wrote = ::write(fd.get(), input.data(), input.size());
+  if (wrote > 0) input.remove_prefix(static_cast<std::size_t>(wrote));
+  if (input.empty() || (wrote < 0 && errno != EAGAIN && errno != EINTR)) fd.reset();
+}
+
+}  // namespace
+
 Finished run(Command command, std::string_view input, std::stop_token stop,
              const std::function<void(std::string_view)>& on_output) {
-  int in[2];
-  int out[2];
-  int err[2];
-  if (::pipe2(in, O_CLOEXEC) != 0) throw os_error("create a pipe");
-  UniqueFd in_read(in[0]);
-  UniqueFd in_write(in[1]);
-  if (::pipe2(out, O_CLOEXEC) != 0) throw os_error("create a pipe");
-  UniqueFd out_read(out[0]);
-  UniqueFd out_write(out[1]);
-  if (::pipe2(err, O_CLOEXEC) != 0) throw os_error("create a pipe");
-  UniqueFd err_read(err[0]);
-  UniqueFd err_write(err[1]);
-  command.stdin_fd = in_read.get();
-  command.stdout_fd = out_write.get();
-  command.stderr_fd = err_write.get();
+  Pipe in = make_pipe();
+  Pipe out = make_pipe();
+  Pipe err = make_pipe();
+  command.stdin_fd = in.read.get();
+  command.stdout_fd = out.write.get();
+  command.stderr_fd = err.write.get();
   command.new_session = true;
+  // The stop callback runs in another thread, so it only wakes this one, which owns the child.
+  const UniqueFd wake(::eventfd(0, EFD_CLOEXEC));
+  if (!wake) throw os_error("create an event");
   ChildProcess child(command);
-  in_read.reset();
-  out_write.reset();
-  err_write.reset();
-  ::fcntl(in_write.get(), F_SETFL, O_NONBLOCK);
-  if (input.empty()) in_write.reset();
+  const UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, child.pid(), 0)));
+  if (!ended) throw os_error("watch a process");
+  in.read.reset();
+  out.write.reset();
+  err.write.reset();
+  ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
+  if (input.empty()) in.write.reset();
+  const std::stop_callback on_stop(stop, [&wake] { ::eventfd_write(wake.get(), 1); });
 
-  const std::stop_callback on_stop(stop, [&child] { child.kill(SIGKILL); });
   Finished finished;
-  const auto drain = [&](UniqueFd& fd, std::string& into) {
-    char buffer[65536];
-    const ssize_t got = ::read(fd.get(), buffer, sizeof(buffer));
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    if (got <= 0) {
-      fd.reset();
-      return;
-    }
-    const std::string_view chunk(buffer, static_cast<std::size_t>(got));
-    if (on_output) {
-      on_output(chunk);
-    } else {
-      into += chunk;
-    }
+  const auto to = [&](std::string& captured) {
+    return [&](std::string_view chunk) { on_output ? on_output(chunk) : void(captured += chunk); };
   };
-  while (out_read || err_read) {
-    pollfd waits[3] = {{.fd = out_read.get(), .events = POLLIN, .revents = 0},
-                       {.fd = err_read.get(), .events = POLLIN, .revents = 0},
-                       {.fd = in_write.get(), .events = POLLOUT, .revents = 0}};
-    if (::poll(waits, 3, -1) < 0 && errno != EINTR) throw os_error("wait for a process");
-    if (waits[2].revents != 0) {
-      // SIGPIPE is ignored by the program; a child that closed its stdin just does not get the rest.
-      const ssize_t wrote = ::write(in_write.get(), input.data(), input.size());
-      if (wrote > 0) input.remove_prefix(static_cast<std::size_t>(wrote));
-      if (input.empty() || (wrote < 0 && errno != EAGAIN && errno != EINTR)) in_write.reset();
+  // The outputs end when the last process that holds them does; the child may close them and live on.
+  while (out.read || err.read || !child.poll()) {
+    const bool flowing = out.read || err.read;
+    pollfd waits[] = {{.fd = wake.get(), .events = POLLIN, .revents = 0},
+                      {.fd = out.read.get(), .events = POLLIN, .revents = 0},
+                      {.fd = err.read.get(), .events = POLLIN, .revents = 0},
+                      {.fd = in.write.get(), .events = POLLOUT, .revents = 0},
+                      {.fd = flowing ? -1 : ended.get(), .events = POLLIN, .revents = 0}};
+    if (::poll(waits, std::size(waits), -1) < 0) {
+      if (errno == EINTR) continue;
+      throw os_error("wait for a process");
     }
-    if (waits[0].revents != 0) drain(out_read, finished.out);
-    if (waits[1].revents != 0) drain(err_read, finished.err);
+    if (waits[0].revents != 0) {
+      child.kill(SIGKILL);
+      child.wait();
+      throw Interrupted{};
+    }
+    if (waits[1].revents != 0) drain(out.read, to(finished.out));
+    if (waits[2].revents != 0) drain(err.read, to(finished.err));
+    if (waits[3].revents != 0) feed(in.write, input);
   }
   finished.status = child.wait();
-  if (stop.stop_requested()) throw Interrupted{};
   return finished;
 }
 
 std::optional<fs::path> find_program(std::string_view program) {
-  if (program.find('/') != std::string_view::npos) return fs::path(program);
+  const auto is_program = [](const fs::path& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), X_OK) == 0;
+  };
+  if (program.find('/') != std::string_view::npos) {
+    return is_program(program) ? std::optional(fs::path(program)) : std::nullopt;
+  }
   const char* path = std::getenv("PATH");
-  const std::string search = fmt::format("{}:/usr/local/sbin:/usr/sbin:/sbin", path == nullptr ? "/usr/bin:/bin" : path);
+  const std::string search =
+      fmt::format("{}:/usr/local/sbin:/usr/sbin:/sbin", path == nullptr ? "/usr/bin:/bin" : path);
   for (const auto& directory : split(search, ':')) {
     if (directory.empty()) continue;
     const fs::path candidate = fs::path(directory) / program;
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (is_program(candidate)) return candidate;
   }
   return std::nullopt;
 }

@@ -33,13 +33,13 @@ struct Command {
   int stdin_fd = -1;                                    ///< borrowed; -1 = /dev/null
   int stdout_fd = -1;                                   ///< borrowed; -1 = /dev/null
   int stderr_fd = -1;                                   ///< borrowed; -1 = /dev/null
-  std::vector<std::pair<int, int>> extra_fds;           ///< (ours, the number that the child sees), borrowed
-  bool new_session = false;                             ///< setsid: its own process group, killed as a whole
+  std::vector<std::pair<int, int>> extra_fds;  ///< (ours, the number that the child sees), borrowed; no others pass
+  bool new_session = false;                    ///< setsid: its own process group, killed as a whole
 };
 
-/// A running child. Killed (SIGKILL, its whole group when new_session) and reaped by the destructor when still running; it
-/// also gets SIGKILL when this process dies (PR_SET_PDEATHSIG). Because that signal is tied to the thread that started it,
-/// start children from threads that outlive them.
+/// A running child. Killed (SIGKILL, its whole group when new_session) and reaped by the destructor when still running;
+/// it also gets SIGKILL when this process dies (PR_SET_PDEATHSIG). Because that signal is tied to the thread that
+/// started it, start children from threads that outlive them.
 class ChildProcess {
  public:
   /// Throws Error B010 (kind Machine) naming the program when it cannot be executed.
@@ -69,8 +69,8 @@ struct Finished {
   std::string err;
 };
 
-/// Runs to the end with `input` on stdin and captures both outputs. Throws Interrupted, after killing the child, when a stop
-/// is requested. `on_output`, when given, sees each chunk of both streams as it comes and nothing is captured.
+/// Runs to the end with `input` on stdin and captures both outputs. Throws Interrupted, after killing the child, when a
+/// stop is requested. `on_output`, when given, sees each chunk of both streams as it comes and nothing is captured.
 [[nodiscard]] Finished run(Command command, std::string_view input = {}, std::stop_token stop = {},
                            const std::function<void(std::string_view chunk)>& on_output = {});
 
