@@ -22,12 +22,28 @@ int exit_code(ErrorKind kind) {
   return 70;
 }
 
+namespace {
+
+/// A line of a foreign file without what could drive a terminal. Byte for byte, so that columns stay right; tabs are
+/// kept.
+std::string without_controls(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\t') || byte == 0x7f) c = '?';
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string render(const Diagnostic& diagnostic) {
   std::string out;
   const char* severity = diagnostic.severity == Severity::Warning ? "warning" : "error";
   const std::string code = diagnostic.code.empty() ? "" : fmt::format(" [{}]", diagnostic.code);
   if (const auto& where = diagnostic.where) {
-    out += fmt::format("{}:{}:{}: {}: {}{}\n", where->file, where->line, where->column, severity, diagnostic.message, code);
+    out += fmt::format("{}:{}:{}: {}: {}{}\n", where->file, where->line, where->column, severity, diagnostic.message,
+                       code);
     if (!where->text.empty()) {
       // Tabs are kept in the caret's line so that it stays under its column whatever the terminal's tab width; of a
       // character of several bytes only the first counts.
@@ -41,7 +57,7 @@ std::string render(const Diagnostic& diagnostic) {
       }
       const auto width = std::max<std::ptrdiff_t>(1, std::count_if(token.begin(), token.end(), starts_character));
       const std::string number = fmt::format("{:>5}", where->line);
-      out += fmt::format("{} | {}\n", number, where->text);
+      out += fmt::format("{} | {}\n", number, without_controls(text));
       out += fmt::format("{} | {}^{}\n", std::string(number.size(), ' '), indent,
                          std::string(static_cast<std::size_t>(width - 1), '~'));
     }
@@ -82,8 +98,9 @@ Error os_error(std::string_view action, int error_number) {
                         .message = fmt::format("cannot {}: {}", action, std::strerror(error_number))};
   if (error_number == ENOSPC || error_number == EDQUOT) {
     diagnostic.code = "B002";
-    diagnostic.hints = {"free some space ('blueprint gc' removes what no tag needs) and run the same command again; "
-                        "finished layers are kept"};
+    diagnostic.hints = {
+        "free some space ('blueprint gc' removes what no tag needs) and run the same command again; "
+        "finished layers are kept"};
   } else if (error_number == EROFS) {
     diagnostic.hints = {"the file system is mounted read-only; choose another store with --store DIR"};
   } else if (error_number == EACCES || error_number == EPERM) {
