@@ -15,7 +15,8 @@ namespace blueprint::layers {
 void DataDigester::update(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     if (in_piece_ == kMaxFrameSize) {
-      pieces_.update(std::as_bytes(std::span(piece_.finish().bytes)));
+      const Digest piece = piece_.finish();
+      pieces_.update(std::as_bytes(std::span(piece.bytes)));
       long_ = true;
       in_piece_ = 0;
     }
