@@ -1,0 +1,221 @@
+// A build walks the layers of a recipe once, from the bottom. The key of a layer names its parent by content, so it is known as soon as
+// the parent is, built or found: planning ahead would only guess. A layer that comes out with the same content as before stops the
+// wave of rebuilding: the layers above it are found again by their keys.
+
+#include "builder/build.h"
+
+#include <chrono>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "builder/image_assembly.h"
+#include "builder/make_step.h"
+#include "builder/recipe_tests.h"
+#include "builder/steps/failed_root.h"
+#include "layers/layer_writer.h"
+#include "layers/store_lease.h"
+
+namespace blueprint::builder {
+namespace {
+
+/// Held while a layer is built, so that of two builds of it the second finds what the first stored.
+UniqueFd lock_layer(const layers::Store& store, const Digest& key, const std::string& name, Events& events, std::stop_token stop) {
+  const auto path = store.root() / "locks" / key.hex();
+  bool told = false;
+  while (true) {
+    if (UniqueFd lock = layers::lock_named_file(path, layers::Wait::No)) return lock;
+    if (stop.stop_requested()) throw Interrupted{};
+    if (!told) events.note(fmt::format("waiting for another build of layer '{}'", name));
+    told = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+/// One build under way.
+class Build {
+ public:
+  Build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, ThreadPool& pool, Events& events,
+        std::stop_token stop)
+      : recipe_(recipe), store_(store), options_(options), pool_(pool), events_(events), stop_(std::move(stop)),
+        digests_(store.root() / "input-digests") {}
+
+  BuildResult run();
+
+ private:
+  struct PlannedLayer {
+    std::string name;
+    std::string kind;
+    std::unique_ptr<steps::Step> step;
+    SourceSpan where;
+  };
+
+  void resolve_parent();
+  std::vector<PlannedLayer> plan_layers();
+  plan::KeyRecord key_of(const PlannedLayer& layer) const;
+  LayerReport build_layer(const PlannedLayer& layer);
+  layers::LayerRef run_layer(const PlannedLayer& layer, const plan::KeyRecord& key, LayerReport& report);
+  std::vector<std::string> reasons_for(const plan::KeyRecord& key) const;
+
+  const recipe::Recipe& recipe_;
+  layers::Store& store_;
+  const BuildOptions& options_;
+  ThreadPool& pool_;
+  Events& events_;
+  std::stop_token stop_;
+  steps::InputDigests digests_;
+  std::optional<layers::ImageRecord> parent_;
+  packages::Lock lock_;
+  std::vector<layers::LayerRef> layers_;  ///< of the image so far, the parent's first
+};
+
+void Build::resolve_parent() {
+  if (recipe_.from.value.empty()) return;
+  parent_ = resolve_from(recipe_, store_, options_, pool_, events_, stop_);
+  layers_ = parent_->layers;
+}
+
+std::vector<Build::PlannedLayer> Build::plan_layers() {
+  std::vector<PlannedLayer> planned;
+  const StepInputs inputs{.recipe = recipe_,
+                          .parent_env = parent_ ? parent_->config.env : std::map<std::string, std::string>{},
+                          .lock = lock_,
+                          .mirrors = options_.mirrors,
+                          .offline = options_.offline,
+                          .digests = digests_};
+  if (!parent_) {
+    planned.push_back({kBaseLayer, "distribution", make_base_step(inputs), recipe_.distribution->where});
+  }
+  for (const auto& layer : recipe_.layers) {
+    planned.push_back({layer.name, std::string(recipe::kind_name(layer)), make_step(layer, inputs), layer.where});
+  }
+  return planned;
+}
+
+plan::KeyRecord Build::key_of(const PlannedLayer& layer) const {
+  plan::KeyRecord key(recipe_.name.value, layer.name);
+  key.add("kind", layer.kind + " 1");
+  key.add("parent", layers_.empty() ? "none" : layers_.back().content_digest.to_string());
+  key.add("epoch", std::to_string(lock_.epoch));
+  layer.step->add_key_fields(key);
+  return key;
+}
+
+std::vector<std::string> Build::reasons_for(const plan::KeyRecord& key) const {
+  if (options_.cache == CacheUse::Ignore) return {"asked to build it anew"};
+  const auto recent = store_.recent_keys(key.recipe(), key.layer());
+  if (recent.empty()) return {"it was not built in this store before"};
+  auto reasons = plan::explain_difference(plan::KeyRecord::from_json(recent.front().record), key);
+  if (reasons.empty()) reasons.emplace_back("its stored layer is gone from the store");
+  return reasons;
+}
+
+layers::LayerRef Build::run_layer(const PlannedLayer& layer, const plan::KeyRecord& key, LayerReport& report) {
+  const layers::FileTree tree = layers::load_tree(store_, layers_);
+  const auto recent = store_.recent_keys(key.recipe(), key.layer());
+  steps::StepOutput output = layer.step->apply({.store = store_,
+                                                .pool = pool_,
+                                                .events = events_,
+                                                .stop = stop_,
+                                                .parent = layers_,
+                                                .tree = tree,
+                                                .epoch = lock_.epoch,
+                                                .recipe = recipe_.name.value,
+                                                .stage = layer.name});
+  layers::WriteOptions write{.name = layer.name, .epoch = lock_.epoch, .cite = options_.cite};
+  if (options_.cite_previous && !recent.empty()) write.cite.push_back(recent.front().layer.digest);
+  auto written = layers::write_layer(store_, layers_, std::move(output.changes), write, pool_, events_, stop_);
+  written.layer.key = key.digest();
+  report.stored_bytes = written.stored_bytes;
+  if (output.work) steps::adopt_tree(store_, written.layer, output.upper);
+  store_.put_key(key.digest(), {.layer = written.layer, .record = key.to_json(), .facts = "{}"});
+  return written.layer;
+}
+
+LayerReport Build::build_layer(const PlannedLayer& layer) {
+  const auto start = std::chrono::steady_clock::now();
+  LayerReport report{.name = layer.name, .kind = layer.kind};
+  const plan::KeyRecord key = key_of(layer);
+  const auto find = [&]() -> bool {
+    const auto known = store_.find_key(key.digest());
+    if (!known) return false;
+    report.layer = known->layer;
+    report.layer.name = layer.name;
+    report.cached = true;
+    report.reasons.clear();
+    return true;
+  };
+  if (options_.cache == CacheUse::Ignore || !find()) {
+    report.reasons = reasons_for(key);
+    if (options_.cache == CacheUse::Require) {
+      Error missing({.kind = ErrorKind::Step,
+                     .code = "X110",
+                     .message = fmt::format("layer '{}' is not cached, and the build was to run nothing", layer.name),
+                     .context = report.reasons});
+      throw missing;
+    }
+    if (options_.explain) {
+      for (const auto& reason : report.reasons) events_.note(fmt::format("{} runs: {}", layer.name, reason));
+    }
+    const UniqueFd lock = lock_layer(store_, key.digest(), layer.name, events_, stop_);
+    if (options_.cache == CacheUse::Ignore || !find()) {
+      events_.started(layer.name, fmt::format("{} ({})", layer.name, layer.kind));
+      try {
+        report.layer = run_layer(layer, key, report);
+      } catch (Error& failure) {
+        if (layer.where.line > 0) {
+          failure.add_context(fmt::format("while building layer '{}' at {}:{}:{}", layer.name, layer.where.file, layer.where.line,
+                                          layer.where.column));
+        }
+        throw;
+      }
+      events_.finished(layer.name, fmt::format("{} stored", format_size(report.stored_bytes)));
+    }
+  }
+  layers_.push_back(report.layer);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+BuildResult Build::run() {
+  resolve_parent();
+  BuildResult result;
+  result.lock = lock_path(recipe_);
+  lock_ = ensure_lock({.recipe = recipe_,
+                       .parent = parent_ ? &*parent_ : nullptr,
+                       .mode = options_.lock,
+                       .mirrors = options_.mirrors,
+                       .offline = options_.offline,
+                       .epoch = options_.epoch},
+                      store_, pool_, events_, stop_);
+  const auto planned = plan_layers();
+  // From here on the plan is immutable.
+  for (const auto& layer : planned) {
+    if (stop_.stop_requested()) throw Interrupted{};
+    result.layers.push_back(build_layer(layer));
+    if (result.layers.back().cached) events_.note(fmt::format("{}: cached", layer.name));
+  }
+  result.record = assemble_image({.recipe = recipe_, .parent = parent_ ? &*parent_ : nullptr, .layers = layers_, .epoch = lock_.epoch}, store_);
+  result.image = result.record.digest;
+  if (options_.tests == TestUse::Run) run_recipe_tests(recipe_, result.record, store_, pool_, events_, stop_);
+  result.tag = options_.tag.value_or(recipe_.name.value);
+  const auto tags = store_.tags();
+  const std::string full = result.tag.find(':') == std::string::npos ? result.tag + ":latest" : result.tag;
+  if (const auto current = tags.find(full); current == tags.end() || current->second != result.image) {
+    store_.tag(result.tag, result.image);
+  }
+  steps::drop_failed_root(store_, recipe_.name.value);
+  return result;
+}
+
+}  // namespace
+
+BuildResult build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, ThreadPool& pool,
+                  Events& events, std::stop_token stop) {
+  return Build(recipe, store, options, pool, events, std::move(stop)).run();
+}
+
+}  // namespace blueprint::builder

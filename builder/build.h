@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/events.h"
+#include "base/thread_pool.h"
+#include "builder/packages/resolve.h"
+#include "builder/recipe/compose.h"
+#include "builder/recipe/recipe.h"
+#include "builder/recipe_lock.h"
+#include "layers/image.h"
+#include "layers/store.h"
+
+namespace blueprint::builder {
+
+enum class CacheUse {
+  Use,
+  Ignore,   ///< run every layer of this recipe again (its parents' are used)
+  Require,  ///< a miss is an error that says what missed and why
+};
+enum class TestUse { Run, Skip };
+
+struct BuildOptions {
+  recipe::SearchPath search;             ///< for `from:`
+  packages::Mirrors mirrors;
+  LockMode lock = LockMode::Update;
+  CacheUse cache = CacheUse::Use;
+  TestUse tests = TestUse::Run;
+  bool offline = false;
+  std::optional<std::int64_t> epoch;     ///< SOURCE_DATE_EPOCH, when set
+  std::optional<std::string> tag;        ///< nothing = the recipe's name
+  std::vector<Digest> cite;              ///< layers that may be cited besides the previous build's
+  bool cite_previous = true;
+  bool explain = false;                  ///< a note for each reason why a layer runs
+  std::vector<std::filesystem::path> building;  ///< recipes further down that wait for this one as their parent
+};
+
+/// What became of one layer.
+struct LayerReport {
+  std::string name;
+  std::string kind;
+  bool cached = false;
+  std::vector<std::string> reasons;  ///< why it ran; empty when cached
+  layers::LayerRef layer;
+  std::uint64_t stored_bytes = 0;    ///< of a layer that ran: bytes that its blob added
+  double seconds = 0;
+};
+
+struct BuildResult {
+  Digest image;
+  layers::ImageRecord record;
+  std::vector<LayerReport> layers;   ///< of this recipe, without its parent's
+  std::string tag;
+  std::filesystem::path lock;
+};
+
+/// Builds `recipe` into an image in `store` and tags it: resolve parent and lock, then layer after layer, running only those
+/// whose key is not known. Parents that are recipes are built first. Safe beside other builds: two builds of one layer
+/// wait for each other. A build that is killed leaves nothing that counts, and its finished layers are found by the next.
+/// Throws Error; Interrupted.
+[[nodiscard]] BuildResult build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, ThreadPool& pool,
+                                Events& events, std::stop_token stop);
+
+}  // namespace blueprint::builder

@@ -1,0 +1,43 @@
+#include "cli/context.h"
+
+namespace blueprint::cli {
+
+const Installation& Context::installation() {
+  if (!installation_) installation_ = find_installation();
+  return *installation_;
+}
+
+layers::Store& Context::store() {
+  if (!store_) store_ = std::make_unique<layers::Store>(store_flag.empty() ? settings_.store : std::filesystem::path(store_flag));
+  return *store_;
+}
+
+Events& Context::events() {
+  if (!events_) {
+    ProgressView view = ProgressView::Auto;
+    if (progress_flag == "plain") view = ProgressView::Plain;
+    if (progress_flag == "json") view = ProgressView::Json;
+    if (quiet) view = ProgressView::Quiet;
+    events_ = make_progress(view, verbose ? Verbosity::Verbose : Verbosity::Normal);
+  }
+  return *events_;
+}
+
+ThreadPool& Context::pool() {
+  if (!pool_) pool_ = std::make_unique<ThreadPool>(jobs);
+  return *pool_;
+}
+
+recipe::SearchPath Context::search() {
+  recipe::SearchPath search{.catalogs = settings_.catalogs};
+  search.catalogs.push_back(installation().catalog);
+  return search;
+}
+
+packages::Mirrors Context::mirrors() const {
+  packages::Mirrors mirrors;
+  mirrors.by_name = settings_.mirrors;
+  return mirrors;
+}
+
+}  // namespace blueprint::cli

@@ -1,0 +1,125 @@
+// The only user of CLI11: turns the table of commands into its parser.
+
+#include "cli/parser.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/version.h"
+
+namespace blueprint::cli {
+namespace {
+
+CLI::Option* add_option(CLI::App& app, const Option& option) {
+  struct Adder {
+    CLI::App& app;
+    const Option& option;
+    CLI::Option* operator()(bool* target) const { return app.add_flag(option.flags, *target, option.help); }
+    CLI::Option* operator()(std::string* target) const { return app.add_option(option.flags, *target, option.help); }
+    CLI::Option* operator()(std::optional<std::string>* target) const {
+      return app.add_option_function<std::string>(option.flags, [target](const std::string& text) { *target = text; }, option.help);
+    }
+    CLI::Option* operator()(std::vector<std::string>* target) const {
+      // A repeatable flag takes one value each time; a positional takes the rest.
+      auto* added = app.add_option(option.flags, *target, option.help);
+      if (option.flags.starts_with("-")) added->expected(1)->take_all()->allow_extra_args(false);
+      return added;
+    }
+    CLI::Option* operator()(unsigned* target) const { return app.add_option(option.flags, *target, option.help); }
+  };
+  CLI::Option* added = std::visit(Adder{app, option}, option.target);
+  if (!option.value.empty()) added->option_text(option.value);
+  if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
+  if (option.required) added->required();
+  return added;
+}
+
+std::string footer(const Command& command) {
+  if (command.examples.empty()) return {};
+  std::string text = "Examples:\n";
+  for (const auto& example : command.examples) text += "  " + example + "\n";
+  return text;
+}
+
+Error usage_error(const CLI::ParseError& failure, int argc, char** argv, const std::vector<Command>& commands) {
+  Diagnostic diagnostic{.kind = ErrorKind::Usage, .code = "U001", .message = failure.what()};
+  if (argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> names;
+    bool known = false;
+    for (const auto& command : commands) {
+      if (!command.hidden) names.push_back(command.name);
+      known = known || command.name == argv[1];
+    }
+    if (!known) {
+      diagnostic.message = fmt::format("there is no command '{}'", printable(argv[1]));
+      if (const auto near = near_names(argv[1], names); !near.empty()) diagnostic.hints.push_back(did_you_mean(near));
+    }
+    diagnostic.hints.push_back(known ? fmt::format("see 'blueprint {} --help'", argv[1]) : "see 'blueprint --help'");
+  } else {
+    diagnostic.hints.emplace_back("see 'blueprint --help'");
+  }
+  return Error(std::move(diagnostic));
+}
+
+}  // namespace
+
+std::vector<Option> global_options(Context& context) {
+  return {{.flags = "--store", .value = "DIR", .help = "the local store [$BLUEPRINT_STORE]", .target = &context.store_flag, .completes = Completes::Directory},
+          {.flags = "--progress", .value = "VIEW", .help = "how to show progress: auto, plain or json", .target = &context.progress_flag, .choices = {"auto", "plain", "json"}},
+          {.flags = "--jobs,-j", .value = "N", .help = "threads to use (default: one per processor)", .target = &context.jobs},
+          {.flags = "--verbose,-v", .help = "show the output of commands as it comes", .target = &context.verbose},
+          {.flags = "--quiet,-q", .help = "show nothing but notes and errors", .target = &context.quiet}};
+}
+
+int parse_and_run(int argc, char** argv, std::vector<Command>& commands, Context& context) {
+  CLI::App app{"Build layered, content-hashed VM images from recipes, and run them."};
+  app.name("blueprint");
+  app.set_version_flag("--version", version_text());
+  app.require_subcommand(1);
+  app.footer("Examples:\n  blueprint build examples/hello\n  blueprint run hello -- cat /etc/os-release\n\n"
+             "'blueprint COMMAND --help' says more about a command.");
+  const auto globals = global_options(context);
+  for (auto& command : commands) {
+    CLI::App* sub = app.add_subcommand(command.name, command.description.empty() ? command.summary : command.summary + "\n\n" + command.description);
+    if (command.hidden) sub->group("");
+    sub->footer(footer(command));
+    for (const auto& option : command.options) add_option(*sub, option);
+    for (const auto& option : globals) add_option(*sub, option)->group("Options of every command");
+    if (command.rest_is_command) {
+      sub->prefix_command();
+      sub->positionals_at_end(false);
+    }
+  }
+  // CLI11 knows no "the rest is a command" beside positionals: cut it off at the first "--" before parsing.
+  std::vector<std::string> words(argv + 1, argv + argc);
+  std::vector<std::string> rest;
+  for (auto& command : commands) {
+    if (!command.rest_is_command || words.empty() || words.front() != command.name) continue;
+    const auto dashes = std::find(words.begin(), words.end(), "--");
+    if (dashes != words.end()) {
+      rest.assign(dashes + 1, words.end());
+      words.erase(dashes, words.end());
+    }
+    app.get_subcommand(command.name)->prefix_command(false);
+  }
+  std::reverse(words.begin(), words.end());
+  try {
+    app.parse(words);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
+  } catch (const CLI::ParseError& failure) {
+    throw usage_error(failure, argc, argv, commands);
+  }
+  for (auto& command : commands) {
+    if (!app.got_subcommand(command.name)) continue;
+    if (command.rest_is_command) *command.rest = std::move(rest);
+    return command.run(context);
+  }
+  return 0;
+}
+
+}  // namespace blueprint::cli

@@ -1,0 +1,7 @@
+#include "cli/version.h"
+
+namespace blueprint::cli {
+
+std::string version_text() { return "blueprint " BLUEPRINT_VERSION; }
+
+}  // namespace blueprint::cli

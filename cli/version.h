@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace blueprint::cli {
+
+/// "blueprint 0.1.0".
+[[nodiscard]] std::string version_text();
+
+}  // namespace blueprint::cli
