@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -17,29 +18,34 @@ namespace blueprint::rootfs {
 
 struct RunOptions {
   std::vector<std::string> argv;
-  std::vector<std::string> environment;  ///< "NAME=value", added to the fixed environment of a build step, which it may override
+  std::vector<std::string>
+      environment;  ///< "NAME=value", added to the fixed environment of a build step, which it may override
   std::string workdir = "/";
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::vector<std::uint32_t> groups;
   bool host_network = false;
-  std::string input;                                             ///< stdin
-  std::vector<std::pair<std::string, std::string>> secret_files; ///< (name, value): /run/secrets/NAME while it runs
+  std::string input;                                              ///< stdin
+  std::vector<std::pair<std::string, std::string>> secret_files;  ///< (name, value): /run/secrets/NAME while it runs
+  /// (file or directory of the host, absolute path under /run or /tmp in the container): visible while it runs.
+  std::vector<std::pair<std::filesystem::path, std::string>> read_only_mounts;
 };
 
-/// The root filesystem in which a step of a build works: the parents' trees as overlay lower directories and an empty upper
-/// directory that holds the step's changes afterwards; with no parents the upper directory itself.
+/// The root filesystem in which a step of a build works: the parents' trees as overlay lower directories and an empty
+/// upper directory that holds the step's changes afterwards; with no parents the upper directory itself.
 ///
-/// Mounts live in a mount namespace of a helper process, so that a kill -9 of this process leaves none behind. One user
-/// at a time.
+/// Mounts live in a mount namespace that only a descriptor of this process keeps alive, and commands in a pid namespace
+/// whose first process dies with this process: a kill -9 leaves neither mounts nor processes. One user at a time;
+/// root() is thread-safe.
 class BuildRoot {
  public:
   struct Options {
     std::vector<std::filesystem::path> lower;  ///< parent first (the bottom); overlayfs form
-    std::filesystem::path work;                ///< an empty directory of ours (upper, work, bundle); same file system as the store
-    std::int64_t epoch = 0;                    ///< SOURCE_DATE_EPOCH of the commands
+    std::filesystem::path work;  ///< an empty directory of ours (upper, work, bundle); same file system as the store
+    std::int64_t epoch = 0;      ///< SOURCE_DATE_EPOCH of the commands; a time in the future counts as now
     std::string hostname = "blueprint";
   };
+  /// Throws Error X001 when this process is not root, X003, X004, X005, B011.
   explicit BuildRoot(Options options);
   ~BuildRoot();
   BuildRoot(const BuildRoot&) = delete;
@@ -49,11 +55,21 @@ class BuildRoot {
   [[nodiscard]] const RootDir& root() const;
   [[nodiscard]] std::filesystem::path upper() const;
 
-  /// Runs a command under the OCI runtime in this root: own user of capabilities, pid, ipc, uts and (unless host_network) network
-  /// namespaces, fresh /proc, /dev, /dev/pts, tmpfs /tmp and /run, read-only /sys; fsync-family calls answered 0. Output of both
-  /// streams goes to `on_output` as it comes. Throws Error X0xx (kind Machine) when the runtime is missing or cannot start it;
-  /// Interrupted.
-  ExitStatus run(const RunOptions& options, const std::function<void(std::string_view)>& on_output, std::stop_token stop);
+  /// Whether there are trees below the upper directory.
+  [[nodiscard]] bool has_parents() const;
+  /// Makes an empty directory from which files can be renamed into root(). Where there are parents it is in the tree
+  /// itself, because only there a rename stays on one mount. remove_staging(), which every user must call before the
+  /// next run(), removes it with what is left in it.
+  [[nodiscard]] RootDir make_staging();
+  void remove_staging();
+
+  /// Runs a command under the OCI runtime in this root: own set of capabilities, pid, ipc, uts and (unless
+  /// host_network) network namespaces, fresh /proc, /dev, /dev/pts, tmpfs /tmp and /run, read-only /sys; fsync-family
+  /// calls answered 0. Output of both streams goes to `on_output` as it comes, on another thread than the caller's,
+  /// which waits. Throws Error X002 (kind Machine) when the runtime cannot start it; Interrupted, after every process
+  /// of the command is dead. A command that does not exist yields code 127.
+  ExitStatus run(const RunOptions& options, const std::function<void(std::string_view)>& on_output,
+                 std::stop_token stop);
 
   /// Unmounts everything; the upper directory stays and may be moved away. Called by the destructor when it was not.
   void close();
