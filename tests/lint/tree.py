@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Rules about the tree as a whole: budgets, what CMake knows, and what no file may say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from source_tree import FOLDERS, ROOT, SKIP, files, lines, report
+
+MOST_LINES = 500
+MOST_TODOS = 20
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+
+
+def length():
+    """No source file is longer than 500 lines."""
+    long = [(len(lines(name)), name) for name in files(".cc", ".h", ".c", ".py", ".sh")]
+    report([f"{name}:{count}: {count} lines, more than {MOST_LINES}: is there a seam?" for count, name in sorted(long, reverse=True)
+            if count > MOST_LINES], "length of files")
+
+
+def unfinished():
+    """At most 20 lines of the tree say that something is left to do."""
+    found = []
+    for name in files(".cc", ".h", ".c", ".sh", ".py", ".cmake", ".txt"):
+        if name.parts[:2] != ("tests", "lint"):
+            found += [f"{name}:{number}: {line.strip()}" for number, line in enumerate(lines(name), 1) if UNFINISHED.search(line)]
+    report(found if len(found) > MOST_TODOS else [], f"{len(found)} of {MOST_TODOS} lines that say what is left to do")
+
+
+def cmake():
+    """Every source file is named in the CMakeLists.txt of its folder or of one above, every script of tests/e2e too."""
+    faults = []
+    for name in files(".cc", ".c"):
+        if name.parts[0] not in (*FOLDERS, "tests", "bench"):
+            continue
+        for folder in name.parents:
+            listing = ROOT / folder / "CMakeLists.txt"
+            relative = name.relative_to(folder)
+            if listing.is_file() and re.search(rf"(?<![\w/.-]){re.escape(str(relative))}(?![\w.-])", listing.read_text()):
+                break
+        else:
+            faults.append(f"{name}:1: no CMakeLists.txt builds it")
+    scripts = ROOT / "tests/e2e/CMakeLists.txt"
+    text = scripts.read_text() if scripts.is_file() else ""
+    for name in files(".sh"):
+        if name.parts[:2] == ("tests", "e2e") and not re.search(rf"\b{re.escape(name.stem)}\b", text):
+            faults.append(f"{name}:1: tests/e2e/CMakeLists.txt does not run it")
+    report(faults, "CMake knows every source and every test")
+
+
+def machine():
+    """No file names a package mirror of this machine or a path of this checkout: both are the site's business."""
+    text = ""
+    for place in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]:
+        if place.is_file():
+            text += place.read_text(errors="replace") + "\n"
+    for command in (["npm", "config", "get", "registry"], ["pip", "config", "get", "global.index-url"], ["go", "env", "GOPROXY"]):
+        try:
+            text += "\n" + subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=5, text=True,
+                                          check=False).stdout.replace(",", "\n").replace("|", "\n")
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+    hosts = {host for host in re.findall(r"https?://(?:[^/@\s]*@)?([^/:\s]+)", text) if "." in host}
+    # A checkout in a short, common place such as /src says nothing about the machine.
+    words = sorted(hosts) + ([str(ROOT)] if len(ROOT.parts) > 2 else [])
+    faults = []
+    for name in files():
+        try:
+            content = (ROOT / name).read_text(encoding="utf-8")
+        except (UnicodeDecodeError, OSError):
+            continue
+        for word in words:
+            if word in content:
+                number = content[:content.index(word)].count("\n") + 1
+                faults.append(f"{name}:{number}: says '{word}', which belongs to this machine")
+    report(faults, "nothing of this machine in the tree")
+
+
+def shell():
+    """shellcheck is content with every shell script."""
+    scripts = files(".sh")
+    scripts += [name for name in files("") if lines(name)[:1] and re.match(r"#!.*\b(ba|da)?sh\b", lines(name)[0])]
+    if not scripts:
+        report([], "no shell scripts")
+    try:
+        done = subprocess.run(["shellcheck", "--severity=warning", "--external-sources", *map(str, scripts)], cwd=ROOT, check=False)
+    except FileNotFoundError:
+        print("skipped: shellcheck is not installed")
+        sys.exit(SKIP)
+    report([] if done.returncode == 0 else ["shellcheck is not content"], f"{len(scripts)} shell scripts")
+
+
+if __name__ == "__main__":
+    CHECKS = {"length": length, "unfinished": unfinished, "cmake": cmake, "machine": machine, "shell": shell}
+    if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
+        sys.exit(f"usage: tree.py {'|'.join(CHECKS)}")
+    CHECKS[sys.argv[1]]()
