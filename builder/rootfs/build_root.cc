@@ -131,6 +131,7 @@ ContainerSpec BuildRoot::State::container_spec(const RunOptions& run) const {
       .root = container_root().string(),
       .hostname = options.hostname,
       .argv = run.argv,
+      .has_shell = static_cast<bool>(root->try_open("bin/sh", O_PATH)),
       .environment = step_environment(std::min<std::int64_t>(options.epoch, now.count()), run.environment),
       .workdir = run.workdir.empty() ? "/" : run.workdir,
       .uid = run.uid,
