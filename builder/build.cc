@@ -15,6 +15,7 @@
 #include "builder/image_assembly.h"
 #include "builder/make_step.h"
 #include "builder/recipe_tests.h"
+#include "builder/steps/command_step.h"
 #include "builder/steps/failed_root.h"
 #include "layers/layer_writer.h"
 #include "layers/store_lease.h"

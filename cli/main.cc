@@ -22,13 +22,13 @@ constexpr int kInterruptedExitCode = 130;
 /// process at once, which is safe too: nothing half-done has a name.
 class SignalThread {
  public:
-  explicit SignalThread(std::stop_source& stop) {
+  explicit SignalThread(std::stop_source stop) {
     sigset_t signals;
     sigemptyset(&signals);
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
-    std::thread([signals, &stop] {
+    std::thread([signals, stop]() mutable {
       int number = 0;
       while (::sigwait(&signals, &number) == 0) {
         if (!stop.request_stop()) ::_exit(kInterruptedExitCode);
