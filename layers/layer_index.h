@@ -70,8 +70,12 @@ struct Footer {
 /// bytes) is not a footer, or one of a newer format.
 [[nodiscard]] Footer decode_footer(std::span<const std::byte> bytes, std::uint64_t blob_size, std::string_view what);
 
+/// What of an index is wanted: serving blocks needs no names.
+enum class IndexParts { All, AllButChanges };
+
 /// Checks every count, sum, order and limit before it allocates. Throws Error L002 naming `what` and the rule that is
-/// broken.
-[[nodiscard]] LayerIndex decode_index(std::span<const std::byte> bytes, const Footer& footer, std::string_view what);
+/// broken. `bytes` are the footer.index_size bytes at footer.index_offset; their digest is checked first.
+[[nodiscard]] LayerIndex decode_index(std::span<const std::byte> bytes, const Footer& footer, std::string_view what,
+                                      IndexParts parts = IndexParts::All);
 
 }  // namespace blueprint::layers

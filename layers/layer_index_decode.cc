@@ -214,7 +214,8 @@ Footer decode_footer(std::span<const std::byte> bytes, std::uint64_t blob_size, 
   return footer;
 }
 
-LayerIndex decode_index(std::span<const std::byte> bytes, const Footer& footer, std::string_view what) {
+LayerIndex decode_index(std::span<const std::byte> bytes, const Footer& footer, std::string_view what,
+                        IndexParts parts) {
   if (bytes.size() != footer.index_size || sha256(bytes) != footer.index_digest) {
     throw bad_index(what, fmt::format("the {} bytes from offset {} on are not those that the footer names",
                                       footer.index_size, footer.index_offset));
@@ -224,6 +225,7 @@ LayerIndex decode_index(std::span<const std::byte> bytes, const Footer& footer, 
   std::span<const std::byte> rest = bytes;
   for (std::uint32_t number = 0; number < kSections; ++number) {
     const auto section = static_cast<Section>(number);
+    if (section == Section::Changes && parts == IndexParts::AllButChanges) return index;
     const std::uint64_t offset = footer.index_offset + (bytes.size() - rest.size());
     const auto raw = open_section(rest, section, offset, what, zstd);
     Columns columns(raw, what, section);
