@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "builder/recipe/recipe.h"
@@ -17,13 +19,43 @@ struct SearchPath {
 /// Values for `params` from outside, such as the command line: name → text.
 using ParamValues = std::map<std::string, std::string>;
 
-/// Reads and resolves one recipe: its fragments are inserted in place, `${params.x}` replaced, defaults filled in. Every layer
-/// of the answer says in `directory` where its relative paths start.
-///
-/// `what` is a file, a directory (DIR/recipe.yaml, else DIR/DIR.yaml, else the only recipe in DIR), or a name in `search`.
-/// Reads files only; no network, clock or environment. Throws Error (kind Recipe, R0xx) with every fault found, and R030
-/// with near names when there is no such recipe.
-[[nodiscard]] Recipe load_recipe(const std::filesystem::path& what, const SearchPath& search, const ParamValues& params = {});
+/// Finds fragments by the name that `use:` says.
+class FragmentLoader {
+ public:
+  virtual ~FragmentLoader() = default;
+  struct File {
+    std::string path;
+    std::string text;
+  };
+  /// Nothing when there is none. `directory` is that of the file that says `use`.
+  [[nodiscard]] virtual std::optional<File> find(const std::string& name, const std::string& directory) const = 0;
+  /// Every name that find() knows, for hints.
+  [[nodiscard]] virtual std::vector<std::string> names() const = 0;
+};
+
+/// The recipe that `text` of `file` says: fragments inserted in place, `${params.x}` replaced, defaults filled in.
+/// Every layer says in `directory` where its relative paths start. Touches nothing but `fragments`. Throws Error (kind
+/// Recipe, R0xx) with every fault found.
+[[nodiscard]] Recipe compose_recipe(std::string_view text, const std::string& file, const FragmentLoader& fragments,
+                                    const ParamValues& params = {});
+
+/// Reads a recipe or a fragment as compose_recipe does and throws what is wrong with it. Params need no value here.
+void lint_recipe(std::string_view text, const std::string& file, const FragmentLoader& fragments);
+
+/// compose_recipe for a file: `what` is a file, a directory (DIR/recipe.yaml, else DIR/DIR.yaml, else the only recipe
+/// in DIR), or a name in `search`. Reads files only; no network, clock or environment. Throws R030 with near names when
+/// there is no such recipe.
+[[nodiscard]] Recipe load_recipe(const std::filesystem::path& what, const SearchPath& search,
+                                 const ParamValues& params = {});
+
+/// lint_recipe for a file, found as load_recipe finds it.
+void lint_recipe_file(const std::filesystem::path& what, const SearchPath& search);
+
+/// The file of the recipe that a recipe in `directory` means by `from: NAME`; nothing when it means no recipe (then it
+/// is a reference to an image).
+[[nodiscard]] std::optional<std::filesystem::path> find_recipe(const std::string& name,
+                                                               const std::filesystem::path& directory,
+                                                               const SearchPath& search);
 
 /// One recipe or fragment of the catalogs.
 struct RecipeSummary {

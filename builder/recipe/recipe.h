@@ -1,15 +1,21 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/error.h"
 
 namespace blueprint::recipe {
+
+/// Where each value of a recipe or a layer was said: path of the value, such as "launch.memory" or "packages[2]" →
+/// place without its line's text. A value that is not in it is a default.
+using Origins = std::map<std::string, SourceSpan>;
 
 /// A string with the place where the recipe says it, so that whoever finds a fault in it later can point there.
 struct Text {
@@ -29,14 +35,14 @@ struct Repository {
 
 /// `distribution:` — bootstrap from packages.
 struct Distribution {
-  std::string id;                       ///< "ubuntu" or "debian"
-  std::string release;                  ///< "noble", "bookworm"
-  std::string architecture = "amd64";   ///< the recipe writes x86_64 or amd64
+  std::string id;                      ///< "ubuntu" or "debian"
+  std::string release;                 ///< "noble", "bookworm"
+  std::string architecture = "amd64";  ///< the recipe writes x86_64 or amd64
   std::vector<std::string> components;
-  std::vector<std::string> pockets;     ///< "release", "updates", "security", "backports"
-  std::string variant = "minimal";      ///< minimal: essential; standard: also priority required and important
-  std::string snapshot;                 ///< "20260801T000000Z" or empty
-  Text keyring;                         ///< path beside the recipe; empty = the distribution's own, from the host
+  std::vector<std::string> pockets;  ///< "release", "updates", "security", "backports"
+  std::string variant = "minimal";   ///< minimal: essential; standard: also priority required and important
+  std::string snapshot;              ///< "20260801T000000Z" or empty
+  Text keyring;                      ///< path beside the recipe; empty = the distribution's own, from the host
   std::vector<Repository> repositories;
   SourceSpan where;
 };
@@ -64,9 +70,9 @@ struct CopyStep {
   std::vector<std::string> exclude;  ///< globs, ** allowed
 };
 struct RunStep {
-  Text script;              ///< given to /bin/sh -e
+  Text script;  ///< given to /bin/sh -e
   bool host_network = false;
-  Text user;                ///< empty = root
+  Text user;  ///< empty = root
   std::string workdir;
   std::map<std::string, std::string> env;
   std::vector<Text> secrets;
@@ -77,7 +83,7 @@ struct UserEntry {
   std::optional<std::uint32_t> gid;
   std::vector<std::string> groups;
   std::string shell = "/bin/bash";
-  std::string home;  ///< empty = /home/NAME
+  std::string home;  ///< /home/NAME by default; empty for a system account without one
   bool sudo_nopasswd = false;
   bool system = false;
 };
@@ -104,6 +110,7 @@ struct Layer {
   std::variant<PackagesStep, FilesStep, CopyStep, RunStep, UsersStep, ServicesStep, FetchStep> step;
   SourceSpan where;
   std::string directory;  ///< of the file that says it: relative paths start there (a fragment's own directory)
+  Origins origins;
 };
 
 /// "packages", "files", …: the key that names the step's kind in a recipe.
@@ -124,13 +131,29 @@ struct RecipeTest {
   SourceSpan where;
 };
 
+/// `secrets:` — where the value of a secret comes from when a step asks for it.
+struct Secret {
+  enum class Source { Env, File, Command };
+  std::string name;
+  Source source = Source::Env;
+  Text value;  ///< variable, path (relative paths start at the recipe's directory) or shell command
+};
+
+/// `policy:` — what an image must keep to.
+struct Policy {
+  std::optional<std::uint64_t> max_size_bytes;
+  std::vector<Text> forbid_setuid;                     ///< globs of paths that may be neither setuid nor setgid
+  std::optional<std::chrono::hours> refresh_security;  ///< a lock older than this misses security updates
+  std::optional<std::chrono::hours> refresh_all;       ///< a lock older than this is stale
+};
+
 /// A recipe as its file says it, valid by itself.
 struct Recipe {
   std::string file;       ///< path as given
   std::string directory;  ///< of the file
   Text name;
   std::string description;
-  Text from;              ///< empty when `distribution` is set
+  Text from;  ///< empty when `distribution` is set
   std::optional<Distribution> distribution;
   std::vector<Layer> layers;
   std::map<std::string, std::string> env;
@@ -139,13 +162,17 @@ struct Recipe {
   Launch launch;
   std::vector<RecipeTest> tests;
   std::map<std::string, std::string> labels;
+  std::vector<Secret> secrets;  ///< by name
+  Policy policy;
+  Origins origins;
 };
 
-/// Parses `text` of `file`. Pure: no disk, network or clock. Throws Error with every fault of the file at once (kind Recipe,
-/// codes R0xx).
+/// Parses `text` of `file`. Pure: no disk, network or clock, so a layer with `use` is an error here (see load_recipe).
+/// Params have their defaults. Throws Error with every fault of the file at once (kind Recipe, codes R0xx).
 [[nodiscard]] Recipe parse_recipe(std::string_view text, const std::string& file);
 
-/// The canonical form: every default written out, keys in one order, as YAML that parse_recipe reads back to the same recipe.
+/// The canonical form: every default written out, keys in one order, as YAML that parse_recipe reads back to the same
+/// recipe.
 [[nodiscard]] std::string format_recipe(const Recipe& recipe);
 
 /// JSON Schema (2020-12) of the recipe language, generated from the table that the parser uses.
