@@ -22,33 +22,35 @@ struct LockedPackage {
   std::uint32_t repository = 0;  ///< index into Lock::repositories
   bool automatic = false;        ///< came as a dependency
   bool essential = false;
-  std::string why;               ///< "asked for", "essential", or the name of a package that depends on it
+  std::string why;  ///< "asked for", "essential", or the name of a package that depends on it
   bool operator==(const LockedPackage&) const = default;
 };
 
 struct LockedRepository {
-  std::string name;        ///< "ubuntu", "debian", "debian-security": resolved to a URL by the site (see Mirrors); or a URL
-  std::string suite;       ///< "noble-updates"
+  std::string name;   ///< "ubuntu", "debian", "debian-security": resolved to a URL by the site (see Mirrors); or a URL
+  std::string suite;  ///< "noble-updates"
   std::vector<std::string> components;
-  Digest inrelease;        ///< SHA-256 of the InRelease file
-  std::string key;         ///< fingerprint of the key that signed it
-  std::int64_t date = 0;   ///< its Date, seconds since 1970
+  Digest inrelease;       ///< SHA-256 of the InRelease file
+  std::string key;        ///< fingerprint of the key that signed it
+  std::int64_t date = 0;  ///< its Date, seconds since 1970
+  std::string snapshot;   ///< "20260801T000000Z": the dated copy that serves it; empty = the archive as it is now
   bool operator==(const LockedRepository&) const = default;
 };
 
 /// What a build of a recipe depends on that its text does not fix (DESIGN §5): NAME.lock.yaml.
 struct Lock {
   std::int64_t epoch = 0;
-  Digest recipe;                         ///< of the resolved recipe's part that the lock depends on
-  std::string from;                      ///< "sha256:…" of the parent image, or empty
+  Digest recipe;     ///< of the resolved recipe's part that the lock depends on
+  std::string from;  ///< "sha256:…" of the parent image, or empty
   std::vector<LockedRepository> repositories;
-  std::map<std::string, std::vector<LockedPackage>> packages;  ///< by layer name, in the order in which they are configured
+  std::map<std::string, std::vector<LockedPackage>>
+      packages;  ///< by layer name, in the order in which they are configured
   bool operator==(const Lock&) const = default;
 };
 
 [[nodiscard]] std::string format_lock(const Lock& lock);
-/// Throws Error (kind Recipe, codes K0xx) with position for a lock that is damaged, edited by hand to something impossible, or
-/// of a newer format.
+/// Throws Error (kind Recipe, codes K0xx) with position for a lock that is damaged, edited by hand to something
+/// impossible, or of a newer format.
 [[nodiscard]] Lock parse_lock(std::string_view text, const std::string& file);
 
 }  // namespace blueprint::packages

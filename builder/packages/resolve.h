@@ -11,34 +11,27 @@
 #include "base/events.h"
 #include "base/thread_pool.h"
 #include "builder/packages/lock.h"
+#include "builder/packages/mirrors.h"
 #include "builder/recipe/recipe.h"
 
 namespace blueprint::packages {
 
-/// Where the site keeps its mirrors: "ubuntu" → URL, from --mirror, the environment or the configuration file. Where the host is
-/// the same distribution its own apt sources serve; Ubuntu has a built-in default.
-struct Mirrors {
-  std::map<std::string, std::string> by_name;
-  std::filesystem::path host_sources = "/etc/apt";  ///< the host's apt configuration, read for URIs and keyrings only
-
-  /// Throws Error P001 that says how to set it when no URL is known for `name`.
-  [[nodiscard]] std::string url(std::string_view name) const;
-};
-
 struct Asked {
-  std::string layer;              ///< name of the recipe's layer
+  std::string layer;  ///< name of the recipe's layer
   std::vector<recipe::Text> words;
   bool recommends = false;
 };
 
 struct ResolveRequest {
   recipe::Distribution distribution;
-  std::string parent_status;                ///< var/lib/dpkg/status of the parent image; empty = bootstrap
-  std::string parent_extended_states;       ///< var/lib/apt/extended_states of the parent; may be empty
-  std::vector<Asked> asked;                 ///< one per packages layer, in order; for a bootstrap the first is the base itself
+  std::string parent_status;           ///< var/lib/dpkg/status of the parent image; empty = bootstrap
+  std::string parent_extended_states;  ///< var/lib/apt/extended_states of the parent; may be empty
+  std::vector<Asked> asked;  ///< one per packages layer, in order; for a bootstrap the first is the base itself
   Mirrors mirrors;
-  std::filesystem::path cache;              ///< directory for indices; safe to share between processes
+  std::filesystem::path cache;  ///< directory for indices; safe to share between processes
   bool offline = false;
+  /// The helper that links libapt-pkg; empty = `blueprint-solve` beside this program or in ../libexec/blueprint.
+  std::filesystem::path solver_program;
 };
 
 struct Resolution {
@@ -47,15 +40,17 @@ struct Resolution {
   std::int64_t epoch = 0;                                      ///< newest Date of the repositories
 };
 
-/// Fetches and verifies the indices (gpgv) and lets apt's solver choose, in a child process, layer after layer, each on top of the
-/// one before. Throws Error P0xx: unknown package with near names, unsatisfiable with apt's explanation, wrong or expired
-/// signature, mirror failure (kind Network); Interrupted.
-[[nodiscard]] Resolution resolve_packages(const ResolveRequest& request, ThreadPool& pool, Events& events, std::stop_token stop);
+/// Fetches and verifies the indices (gpgv) and lets apt's solver choose, in a child process, layer after layer, each on
+/// top of the one before. Throws Error P0xx: unknown package with near names, unsatisfiable with apt's explanation,
+/// wrong or expired signature, mirror failure (kind Network); Interrupted.
+[[nodiscard]] Resolution resolve_packages(const ResolveRequest& request, ThreadPool& pool, Events& events,
+                                          std::stop_token stop);
 
-/// Makes sure that every package is in `debs` (HEX.deb), downloading what is missing in parallel: verified by SHA-256 while it
-/// streams, retried with backoff, finished files kept whatever happens later. Returns bytes downloaded.
-std::uint64_t fetch_packages(const std::vector<LockedPackage>& packages, const std::vector<LockedRepository>& repositories,
-                             const Mirrors& mirrors, const std::filesystem::path& debs, bool offline, Events& events,
-                             std::string_view stage, std::stop_token stop);
+/// Makes sure that every package is in `debs` (HEX.deb), downloading what is missing in parallel: verified by SHA-256
+/// while it streams, retried with backoff, finished files kept whatever happens later. Returns bytes downloaded.
+std::uint64_t fetch_packages(const std::vector<LockedPackage>& packages,
+                             const std::vector<LockedRepository>& repositories, const Mirrors& mirrors,
+                             const std::filesystem::path& debs, bool offline, Events& events, std::string_view stage,
+                             std::stop_token stop);
 
 }  // namespace blueprint::packages

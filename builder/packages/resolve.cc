@@ -1,0 +1,114 @@
+#include "builder/packages/resolve.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "builder/packages/errors.h"
+#include "builder/packages/index.h"
+#include "builder/packages/repository.h"
+#include "builder/packages/solver.h"
+#include "builder/packages/solver_faults.h"
+#include "builder/packages/solver_order.h"
+#include "registry_client/http.h"
+
+namespace blueprint::packages {
+namespace fs = std::filesystem;
+namespace {
+
+SolverRequest solver_request(const ResolveRequest& request, fs::path state) {
+  SolverRequest solver{.state = std::move(state),
+                       .architecture = request.distribution.architecture,
+                       .status = request.parent_status,
+                       .extended_states = request.parent_extended_states,
+                       .layers = {}};
+  for (const auto& asked : request.asked) {
+    SolverLayer layer{.words = {}, .recommends = asked.recommends};
+    for (const auto& word : asked.words) layer.words.push_back(word.value);
+    solver.layers.push_back(std::move(layer));
+  }
+  if (request.parent_status.empty() && !solver.layers.empty()) {
+    solver.layers.front().base = request.distribution.variant == "standard" ? Base::Standard : Base::Minimal;
+  }
+  return solver;
+}
+
+/// Which repository an apt list file belongs to.
+std::map<std::string, std::uint32_t> repositories_by_list(const std::vector<FetchedRepository>& repositories) {
+  std::map<std::string, std::uint32_t> numbers;
+  for (std::size_t r = 0; r < repositories.size(); ++r) {
+    for (const auto& index : repositories[r].indices)
+      numbers[list_name(r, repositories[r], index)] = static_cast<std::uint32_t>(r);
+  }
+  return numbers;
+}
+
+std::vector<LockedPackage> lock_layer(const std::vector<SolvedPackage>& solved,
+                                      const std::map<std::string, std::uint32_t>& numbers) {
+  const auto why = reasons(solved);
+  std::vector<LockedPackage> locked;
+  for (const auto i : configure_order(solved)) {
+    const auto& package = solved[i];
+    const auto digest = Digest::parse_hex(package.sha256);
+    const auto repository = numbers.find(package.list);
+    if (!digest || repository == numbers.end())
+      throw solver_broke(fmt::format("it names no source for {}", package.name), "");
+    locked.push_back({.name = package.name,
+                      .version = package.version,
+                      .architecture = package.architecture,
+                      .filename = package.filename,
+                      .size_bytes = package.size_bytes,
+                      .sha256 = *digest,
+                      .repository = repository->second,
+                      .automatic = !package.manual,
+                      .essential = package.essential,
+                      .why = why[i]});
+  }
+  return locked;
+}
+
+std::int64_t now_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Resolution resolve_packages(const ResolveRequest& request, ThreadPool& pool, Events& events, std::stop_token stop) {
+  const fs::path cache = fs::absolute(request.cache);  // apt resolves relative names its own way
+  const fs::path program = request.solver_program.empty() ? find_solver() : request.solver_program;
+  const auto http = registry_client::make_curl_http(
+      {.proxy = request.mirrors.proxy, .file_urls = registry_client::HttpOptions::FileUrls::Allow});
+  const IndexRequest index_request{.sources = plan_repositories(request.distribution, request.mirrors),
+                                   .architecture = request.distribution.architecture,
+                                   .cache = cache,
+                                   .offline = request.offline,
+                                   .now = now_seconds()};
+  events.started("indices", "reading package indices");
+  const auto repositories = fetch_indices(index_request, *http, pool, events, stop);
+  events.finished("indices", fmt::format("{} repositories", repositories.size()));
+
+  events.started("solve", "choosing packages");
+  const auto state = prepare_lists(repositories, request.distribution.architecture, cache);
+  const auto answer = solve(solver_request(request, state), program, stop);
+  if (!answer.faults.empty()) throw solver_error(answer.faults, request.asked);
+
+  Resolution resolution;
+  const auto numbers = repositories_by_list(repositories);
+  for (const auto& repository : repositories) {
+    resolution.repositories.push_back(repository.locked);
+    resolution.epoch = std::max(resolution.epoch, repository.locked.date);
+  }
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < request.asked.size(); ++i) {
+    auto locked = lock_layer(answer.layers.at(i), numbers);
+    count += locked.size();
+    resolution.packages[request.asked[i].layer] = std::move(locked);
+  }
+  events.finished("solve", fmt::format("{} packages", count));
+  return resolution;
+}
+
+}  // namespace blueprint::packages
