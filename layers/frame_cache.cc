@@ -26,9 +26,9 @@ std::shared_ptr<const FrameCache::Data> FrameCache::get(std::uint32_t number, st
     while (true) {
       const auto [at, absent] = shard.entries.try_emplace(number);
       if (absent) break;  // the entry says to others that this thread is loading
-      if (Entry& entry = at->second; entry.data) {
-        shard.recent.splice(shard.recent.begin(), shard.recent, entry.recent);
-        return entry.data;
+      if (const auto held = at->second) {
+        shard.recent.splice(shard.recent.begin(), shard.recent, *held);
+        return (*held)->second;
       }
       shard.loaded.wait(lock);
     }
@@ -47,10 +47,8 @@ std::shared_ptr<const FrameCache::Data> FrameCache::get(std::uint32_t number, st
   }
 
   const std::lock_guard lock(shard.mutex);
-  shard.recent.push_front(number);
-  Entry& entry = shard.entries[number];
-  entry.data = data;
-  entry.recent = shard.recent.begin();
+  shard.recent.emplace_front(number, data);
+  shard.entries[number] = shard.recent.begin();
   shard.bytes += size;
   evict(shard);
   shard.loaded.notify_all();
@@ -59,9 +57,9 @@ std::shared_ptr<const FrameCache::Data> FrameCache::get(std::uint32_t number, st
 
 void FrameCache::evict(Shard& shard) const {
   while (shard.bytes > shard_limit_) {
-    const auto oldest = shard.entries.find(shard.recent.back());
-    shard.bytes -= oldest->second.data->size;
-    shard.entries.erase(oldest);
+    const auto& [number, data] = shard.recent.back();
+    shard.bytes -= data->size;
+    shard.entries.erase(number);
     shard.recent.pop_back();
   }
 }

@@ -7,8 +7,10 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace blueprint::layers {
@@ -37,15 +39,13 @@ class FrameCache {
   [[nodiscard]] std::uint64_t held_bytes() const;
 
  private:
-  struct Entry {
-    std::shared_ptr<const Data> data;           ///< null while it is being loaded
-    std::list<std::uint32_t>::iterator recent;  ///< valid when data is
-  };
+  /// Number and data of the frames that are loaded; the one used last is first.
+  using Recent = std::list<std::pair<std::uint32_t, std::shared_ptr<const Data>>>;
   struct Shard {
     mutable std::mutex mutex;
     std::condition_variable loaded;
-    std::unordered_map<std::uint32_t, Entry> entries;
-    std::list<std::uint32_t> recent;  ///< the frame used last is first
+    std::unordered_map<std::uint32_t, std::optional<Recent::iterator>> entries;  ///< nothing: being loaded
+    Recent recent;
     std::uint64_t bytes = 0;
   };
   void evict(Shard& shard) const;

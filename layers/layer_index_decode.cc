@@ -200,8 +200,8 @@ Footer decode_footer(std::span<const std::byte> bytes, std::uint64_t blob_size, 
   Footer footer;
   footer.version = reader.u32();
   if (footer.version != kVersion) {
-    throw not_a_layer(
-        what, fmt::format("its format has version {}, this program knows version {}", footer.version, kVersion));
+    throw not_a_layer(what, fmt::format("the footer at offset {} has format version {}, this program knows version {}",
+                                        blob_size - kFooterSize, footer.version, kVersion));
   }
   footer.index_offset = reader.u64();
   footer.index_size = reader.u64();

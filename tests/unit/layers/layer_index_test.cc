@@ -154,8 +154,9 @@ TEST_CASE("a blob of a newer format says so") {
   std::string newer = encode_index(small_index(), 1000);
   newer[newer.size() - kFooterSize + 12] = 2;
   CHECK(message_of([&] { return decode(newer, 1000); }) ==
-        "a test is not a layer blob that this version can read: its format has version 2, this program knows version 1 "
-        "[L001]");
+        "a test is not a layer blob that this version can read: the footer at offset " +
+            std::to_string(1000 + newer.size() - kFooterSize) +
+            " has format version 2, this program knows version 1 [L001]");
 }
 
 TEST_CASE("what is no layer blob is reported as such") {
