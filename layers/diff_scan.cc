@@ -23,20 +23,22 @@ namespace {
 constexpr std::string_view kOverlayPrefixes[] = {"trusted.overlay.", "user.overlay."};
 
 Error depends_on_lower(std::string_view path, std::string_view feature) {
-  return Error({.kind = ErrorKind::Machine,
-                .code = "S040",
-                .message = fmt::format("'{}' in the upper directory needs overlayfs' {} to be read", printable(path), feature),
-                .hints = {"mount the overlay with redirect_dir=off,metacopy=off"}});
+  return Error(
+      {.kind = ErrorKind::Machine,
+       .code = "S040",
+       .message = fmt::format("'{}' in the upper directory needs overlayfs' {} to be read", printable(path), feature),
+       .hints = {"mount the overlay with redirect_dir=off,metacopy=off"}});
 }
 
-/// What an image keeps: data of files, capabilities and ACLs. Not the labels that the host's security modules put on every file.
+/// What an image keeps: data of files, capabilities and ACLs. Not the labels that the host's security modules put on
+/// every file.
 bool belongs_in_image(std::string_view name) {
   return name.starts_with("user.") || name.starts_with("trusted.") || name == "security.capability" ||
          name == "system.posix_acl_access" || name == "system.posix_acl_default";
 }
 
-/// Of the name, not of what a symbolic link points at. There is no lgetxattrat(2) before Linux 6.13; through the magic link of
-/// the directory's descriptor the kernel resolves one component only.
+/// Of the name, not of what a symbolic link points at. There is no lgetxattrat(2) before Linux 6.13; through the magic
+/// link of the directory's descriptor the kernel resolves one component only.
 class NamedXattrs {
  public:
   NamedXattrs(int directory, std::string_view name, std::string_view shown)
@@ -181,7 +183,8 @@ class Scan {
       }
       if (status.st_dev != device_) continue;  // a mount point is no part of this tree
       found.push_back(examine(directory, name, std::move(full), status));
-      if (found.back().type == FileType::Directory) tasks_.run([this, child = found.back().path] { read_directory(child); });
+      if (found.back().type == FileType::Directory)
+        tasks_.run([this, child = found.back().path] { read_directory(child); });
     }
     const std::lock_guard lock(mutex_);
     std::ranges::move(found, std::back_inserter(files_));

@@ -1,16 +1,17 @@
 // What a build step did, from the upper directory of its overlay.
 //
-// The upper directory says more than what changed: overlayfs copies a file up when it is opened for writing, touched or chowned, and a
-// directory when anything below it changes. A changeset says only what is different afterwards, so each name found is compared
-// with the parent's: type, metadata (times clamped first) and, for files of equal size, the digest of the bytes, in three passes:
+// The upper directory says more than what changed: overlayfs copies a file up when it is opened for writing, touched or
+// chowned, and a directory when anything below it changes. A changeset says only what is different afterwards, so each
+// name found is compared with the parent's: type, metadata (times clamped first) and, for files of equal size, the
+// digest of the bytes, in three passes:
 //
 //   1. scan: all names, in parallel (diff_scan)
 //   2. plan: in path order, each name against the parent; files whose bytes decide are queued
 //   3. hash: those files, in parallel; then each gets its verdict
 //
-// "Hidden" directories (opaque, or below one) show nothing of the parent: there a name of the parent that was not found is removed. The
-// names that were found are compared all the same, because a directory that was removed and written again with the same content
-// has not changed.
+// "Hidden" directories (opaque, or below one) show nothing of the parent: there a name of the parent that was not found
+// is removed. The names that were found are compared all the same, because a directory that was removed and written
+// again with the same content has not changed.
 
 #include <algorithm>
 #include <map>
@@ -58,8 +59,8 @@ class Diff {
  private:
   /// A file that may be one of the parent's: its bytes decide.
   struct Candidate {
-    std::size_t file = 0;     ///< the first name of its inode
-    std::size_t kept = 0;     ///< that of its names that `before` is compared with
+    std::size_t file = 0;  ///< the first name of its inode
+    std::size_t kept = 0;  ///< that of its names that `before` is compared with
     const Entry* before = nullptr;
     Digest digest;
   };
@@ -170,8 +171,8 @@ class Diff {
     } else if (names.size() > 1 || file.metadata != entry.metadata) {
       put(candidate.file, candidate.digest);
     }
-    // What is left: one name of several was copied up and is unchanged. That it shares its inode no more is nothing that a layer
-    // should say.
+    // What is left: one name of several was copied up and is unchanged. That it shares its inode no more is nothing
+    // that a layer should say.
   }
 
   void remove(const std::string& path) { changes_.push_back({.change = {.kind = ChangeKind::Remove, .path = path}}); }

@@ -96,6 +96,8 @@ class Store {
   void untag(std::string_view name);
   /// Forgets the image and all its tags; gc frees what no other image needs.
   void remove_image(const Digest& manifest);
+  /// The same for several at once; those that are not there do not matter.
+  void remove_images(const std::vector<Digest>& manifests);
   /// With their version: "hello:latest".
   [[nodiscard]] std::map<std::string, Digest> tags() const;
   /// Resolves a tag ("hello", "acme/base:v2"; no ":" means ":latest"), "sha256:…", or an unambiguous prefix of at least

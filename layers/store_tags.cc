@@ -158,13 +158,19 @@ void Store::untag(std::string_view name) {
 }
 
 void Store::remove_image(const Digest& manifest) {
+  if (std::ranges::count(images(), manifest) == 0) throw unknown_image(manifest.to_string(), {});
+  remove_images({manifest});
+}
+
+void Store::remove_images(const std::vector<Digest>& manifests) {
   const FileLock lock(index_lock(root_), FileLock::Mode::Exclusive);
   IndexFile index(root_);
   Json kept = Json::array();
   for (const auto& entry : index.entries()) {
-    if (digest_of(entry) != manifest) kept.push_back(entry);
+    const auto digest = digest_of(entry);
+    if (!digest || std::ranges::count(manifests, *digest) == 0) kept.push_back(entry);
   }
-  if (kept.size() == index.entries().size()) throw unknown_image(manifest.to_string(), {});
+  if (kept.size() == index.entries().size()) return;
   index.entries() = std::move(kept);
   index.write();
 }

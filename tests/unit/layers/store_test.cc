@@ -1,34 +1,18 @@
 #include "layers/store.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <catch2/catch.hpp>
 
-#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "layers/layer_index.h"
 #include "layers/store_lease.h"
+#include "tests/unit/layers/store_fixture.h"
 
 namespace fs = std::filesystem;
 using namespace blueprint;
 using namespace blueprint::layers;
 
 namespace {
-
-/// A layer blob without data: an index for a device of `device_bytes`, citing `blobs`.
-LayerRef add_layer(Store& store, const std::string& name, std::vector<Digest> blobs = {}) {
-  LayerIndex index;
-  index.device_bytes = 128ULL << 20;
-  index.content_digest = sha256(name);
-  index.blobs = std::move(blobs);
-  const std::string blob = encode_index(index, 0);
-  return {.digest = store.add_blob(blob),
-          .size_bytes = blob.size(),
-          .name = name,
-          .content_digest = index.content_digest,
-          .key = sha256("key of " + name)};
-}
 
 ImageConfig full_config(Store& store) {
   ImageConfig config;
@@ -50,23 +34,6 @@ ImageConfig full_config(Store& store) {
   config.labels = {{"team", "platform"}};
   config.epoch = 1'700'000'000;
   return config;
-}
-
-template <typename Function>
-Diagnostic failure_of(Function function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.first();
-  }
-  FAIL("it did not throw");
-  return {};
-}
-
-void age(const fs::path& path, std::int64_t seconds) {
-  const timespec old{.tv_sec = ::time(nullptr) - seconds, .tv_nsec = 0};
-  const timespec times[2] = {old, old};
-  REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
 }
 
 std::int64_t seconds_since_use(const fs::path& path) {
