@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace blueprint::sandbox {
+
+// The wording of everything that can go wrong with a VM. `console` is the last lines of the guest's console; it becomes
+// part of the hints, made printable: a guest does not drive the user's terminal.
+
+/// V001: QEMU ended before the guest was up; `complaint` is what it said.
+[[nodiscard]] Error qemu_failed(std::string_view complaint, const std::vector<std::string>& console);
+/// V002: the guest's kernel panicked.
+[[nodiscard]] Error guest_panicked(std::string_view reason, const std::vector<std::string>& console);
+/// V003: no agent answered in time; `reached` says how far the boot came.
+[[nodiscard]] Error agent_silent(long seconds, std::string_view reached, const std::vector<std::string>& console);
+/// V004: the image lacks what a VM needs.
+[[nodiscard]] Error module_missing(std::string_view module, std::string_view kernel_version);
+/// V005: a kernel module of the image cannot be read.
+[[nodiscard]] Error module_damaged(std::string_view path, std::string_view reason);
+/// V006: the agent's program is not installed.
+[[nodiscard]] Error agent_missing(const std::filesystem::path& looked_for);
+/// V007: KVM was asked for and does not run a guest.
+[[nodiscard]] Error kvm_unusable(std::string_view reason);
+/// V008: a host port cannot be forwarded.
+[[nodiscard]] Error port_taken(unsigned port);
+/// V009: the VM's configuration cannot work.
+[[nodiscard]] Error bad_vm_config(std::string_view reason);
+/// V010: the VM, or its agent, is gone.
+[[nodiscard]] Error vm_lost(std::string_view reason, const std::vector<std::string>& console);
+/// V011: the guest could not start the command.
+[[nodiscard]] Error command_not_started(std::string_view reason, int error_number);
+/// V012: a transfer of files failed in the guest.
+[[nodiscard]] Error transfer_failed(std::string_view path, std::string_view complaint);
+/// V013: host and guest do not speak the same protocol.
+[[nodiscard]] Error protocol_broken(std::string_view reason);
+
+}  // namespace blueprint::sandbox
