@@ -18,14 +18,14 @@ class FileTree {
     std::string path;
     FileType type = FileType::Regular;
     Metadata metadata;
-    std::string target;              ///< symlink
+    std::string target;  ///< symlink
     std::uint32_t device_major = 0;
     std::uint32_t device_minor = 0;
     std::uint64_t size = 0;
     Digest data_digest;
-    std::uint32_t data_layer = 0;    ///< which of the layers (0 = first) holds the data's frames
-    std::string data_path;           ///< the path of the Put in that layer: equals `path` but for a hard link
-    std::uint64_t inode = 0;         ///< entries with the same number are names of one file; counts from 1 in path order
+    std::uint32_t data_layer = 0;  ///< which of the layers (0 = first) holds the data's frames
+    std::string data_path;         ///< the path of the Put in that layer: equals `path` but for a hard link
+    std::uint64_t inode = 0;       ///< entries with the same number are names of one file; counts from 1 in path order
     std::uint32_t links = 1;
   };
 
