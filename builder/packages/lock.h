@@ -38,6 +38,16 @@ struct LockedRepository {
 };
 
 /// What a build of a recipe depends on that its text does not fix (DESIGN §5): NAME.lock.yaml.
+///
+/// The file is YAML of one fixed layout, one package per line, so that a change of one package is a change of one line:
+///
+///   lock         = comment* "format: 1" "epoch: SECONDS" "recipe: DIGEST" [ "from: DIGEST" ]
+///                  "repositories:" { "  - {" fields "}" }  "packages:" { "  LAYER:" { "    - {" fields "}" } }
+///   fields       = key ": " value { ", " key ": " value }       in the order in which format_lock writes them
+///   value        = plain | quoted | "[" plain { ", " plain } "]"
+///   quoted       = '"' characters, with \" and \\ for " and \ '"'
+///
+/// Optional fields are left out when they have their usual value (auto: false, essential: false, no snapshot).
 struct Lock {
   std::int64_t epoch = 0;
   Digest recipe;     ///< of the resolved recipe's part that the lock depends on
@@ -49,8 +59,15 @@ struct Lock {
 };
 
 [[nodiscard]] std::string format_lock(const Lock& lock);
-/// Throws Error (kind Recipe, codes K0xx) with position for a lock that is damaged, edited by hand to something
-/// impossible, or of a newer format.
+
+/// Reads what format_lock writes; comments, blank lines and another order of fields are fine. Throws Error (kind
+/// Recipe, codes K0xx) with position and every fault at once: a damaged lock, one edited by hand to something
+/// impossible, one of a newer format.
 [[nodiscard]] Lock parse_lock(std::string_view text, const std::string& file);
+
+/// What changed between two locks, as text for a pull request: repositories, then per layer packages upgraded,
+/// downgraded, added and removed, in Markdown. Packages whose new version comes from a security suite are marked. Empty
+/// when nothing changed.
+[[nodiscard]] std::string format_lock_changes(const Lock& before, const Lock& after);
 
 }  // namespace blueprint::packages

@@ -63,8 +63,6 @@ void configure_apt(const SolverRequest& request, const fs::path& scratch) {
   config.Set("Dir::State::extended_states", (scratch / "extended_states").string());
   config.Set("Dir::Cache", request.state.string());
   config.Set("Dir::Cache::srcpkgcache", "srcpkgcache.bin");
-  // The cache that includes the status is not worth keeping: merging a status into the source cache takes milliseconds.
-  config.Set("Dir::Cache::pkgcache", "");
   config.Set("Dir::Log", scratch.string());
   config.Set("APT::Architecture", request.architecture);
   config.Set("APT::Architectures::", request.architecture);
@@ -367,7 +365,11 @@ SolverAnswer solve_with_apt(const SolverRequest& request) {
     file.commit(Durable::No);
   }
   configure_apt(request, scratch.path());
-  if (!pkgInitConfig(*_config) || !pkgInitSystem(*_config, _system)) throw apt_failed("start");
+  if (!pkgInitConfig(*_config)) throw apt_failed("start");
+  // The cache that includes the status is not worth keeping: merging a status into the source cache takes milliseconds. apt
+  // takes an empty value for one that is not set, so it goes in after the defaults.
+  _config->Set("Dir::Cache::pkgcache", "");
+  if (!pkgInitSystem(*_config, _system)) throw apt_failed("start");
   pkgCacheFile file;
   OpProgress silent;
   if (!file.BuildCaches(&silent, false)) throw apt_failed("read the package lists");
