@@ -225,20 +225,21 @@ Policy bind_policy(const Reader& reader) {
           .refresh_all = parse_age(refresh, "all")};
 }
 
-std::vector<Secret> bind_secrets(const Reader& root) {
-  std::vector<Secret> secrets;
+std::vector<SecretSource> bind_secrets(const Reader& root) {
+  std::vector<SecretSource> secrets;
   const auto reader = root.reader("secrets");
   if (!reader) return secrets;
   for (const Member& member : reader->node().members) {
     const auto source = reader->reader(member.key.text);
     if (!source) continue;
-    Secret secret{.name = member.key.text};
-    if (source->has("env")) secret = {secret.name, Secret::Source::Env, source->located("env")};
-    if (source->has("file")) secret = {secret.name, Secret::Source::File, source->located("file")};
-    if (source->has("command")) secret = {secret.name, Secret::Source::Command, source->located("command")};
+    SecretSource secret{.name = member.key.text};
+    if (source->has("env")) secret = {secret.name, SecretSource::Kind::Env, source->located("env")};
+    if (source->has("file")) secret = {secret.name, SecretSource::Kind::File, source->located("file")};
+    if (source->has("command")) secret = {secret.name, SecretSource::Kind::Command, source->located("command")};
     secrets.push_back(std::move(secret));
   }
-  std::sort(secrets.begin(), secrets.end(), [](const Secret& a, const Secret& b) { return a.name < b.name; });
+  std::sort(secrets.begin(), secrets.end(),
+            [](const SecretSource& a, const SecretSource& b) { return a.name < b.name; });
   return secrets;
 }
 

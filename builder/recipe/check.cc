@@ -69,6 +69,14 @@ const Key* find_key(const Object& object, std::string_view name) {
   return found == object.keys.end() ? nullptr : &*found;
 }
 
+/// "content: what the file holds"
+std::string explain(const Key& key) {
+  std::string doc(key.doc.substr(0, key.doc.find_last_not_of('.') + 1));
+  const bool is_word = doc.size() > 1 && doc[1] >= 'a' && doc[1] <= 'z';
+  if (is_word && doc[0] >= 'A' && doc[0] <= 'Z') doc[0] = static_cast<char>(doc[0] - 'A' + 'a');
+  return fmt::format("{}: {}", key.name, doc);
+}
+
 class Checker {
  public:
   Checker(const Source& source, Faults& faults) : source_(source), faults_(faults) {}
@@ -97,9 +105,8 @@ class Checker {
     }
     for (const Key& key : object.keys) {
       if (key.need == Need::Required && node.find(key.name) == nullptr) {
-        faults_.add(missing_key(
-            at(node), key.name,
-            key.name == "apiVersion" ? "start with 'apiVersion: blueprint/v1'" : fmt::format("{}", key.doc)));
+        faults_.add(missing_key(at(node), key.name,
+                                key.name == "apiVersion" ? "start with 'apiVersion: blueprint/v1'" : explain(key)));
       }
     }
     exactly_one(node, object);
@@ -110,7 +117,10 @@ class Checker {
 
   void wrong(const Node& node, const Type& type, std::string_view subject, std::string_view hint = {}) {
     if (node.kind == Node::Kind::Null && hint.empty()) hint = "give a value, or leave the key out";
-    faults_.add(wrong_type(at(node), subject, type.expects, describe(node), hint));
+    const std::string_view expected = type.form == Form::Text      ? "a text"
+                                      : type.form == Form::Integer ? "a whole number"
+                                                                   : type.expects;
+    faults_.add(wrong_type(at(node), subject, expected, describe(node), hint));
   }
 
   void duplicate_keys(const Node& node) {
@@ -231,7 +241,7 @@ class Checker {
 
   /// Reports a plain scalar that other YAML readers take for a number, a boolean or null.
   bool is_text(const Node& node, const Type& type, std::string_view subject) {
-    if (node.style == Node::Style::Quoted || meaning_of_plain(node.text) == Meaning::Text) return true;
+    if (node.style != Node::Style::Plain || meaning_of_plain(node.text) == Meaning::Text) return true;
     wrong(node, type, subject, fmt::format("quote it: \"{}\"", node.text));
     return false;
   }
@@ -275,15 +285,20 @@ class Checker {
     if (node.style == Node::Style::Quoted || meaning_of_plain(node.text) != Meaning::Integer) {
       return wrong(node, type, subject, number ? fmt::format("write {} without quotes", node.text) : "");
     }
-    if (!number && node.text.size() < 18) return wrong(node, type, subject, "write it in decimal digits");
+    const bool has_other_digits = !number && node.text.find_first_not_of("-0123456789") != std::string::npos;
+    if (has_other_digits || (!number && (node.text.starts_with("0") || node.text.starts_with("-0")))) {
+      return faults_.add(
+          bad_value(at(node), subject, node.text, "a whole number in decimal digits, without leading zeros"));
+    }
     if (!number || *number < type.min || *number > type.max) {
       faults_.add(out_of_range(at(node), subject, fmt::format("between {} and {}", type.min, type.max)));
     }
   }
 
   void boolean(const Node& node, const Type& type, std::string_view subject) {
-    if (node.style == Node::Style::Plain && (node.text == "true" || node.text == "false")) return;
-    wrong(node, type, subject, "write true or false, without quotes");
+    if (node.style != Node::Style::Quoted && (node.text == "true" || node.text == "false")) return;
+    faults_.add(
+        wrong_type(at(node), subject, type.expects, fmt::format("'{}'", printable(node.text)), "without quotes"));
   }
 
   void size(const Node& node, const Type& type, std::string_view subject) {
@@ -336,8 +351,8 @@ std::string_view describe(const Node& node) {
   }
   if (node.style == Node::Style::Quoted) return "a text";
   switch (meaning_of_plain(node.text)) {
-    case Meaning::Integer:
-    case Meaning::Float: return "a number";
+    case Meaning::Integer: return "a number";
+    case Meaning::Float: return "a decimal number";
     case Meaning::Boolean: return "a boolean";
     case Meaning::Null: return "null";
     case Meaning::Text: return "a text";

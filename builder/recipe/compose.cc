@@ -32,6 +32,7 @@ struct Given {
   Values values;
   std::map<std::string, SourceSpan> where;  ///< of each name; absent for values from a command line
   ParamValues texts;                        ///< from a command line
+  std::optional<SourceSpan> asked_at;       ///< the `use` of a fragment
 };
 
 enum class Missing { Fault, Pending };  ///< what a param without a value is
@@ -110,7 +111,8 @@ class Composer {
       value = found->second;
       where = given.where.at(param.name);
     } else {
-      if (!value && missing_ == Missing::Fault) faults_.add(missing_param(param.where, param.name, param.where));
+      if (!value && missing_ == Missing::Fault)
+        faults_.add(missing_param(given.asked_at.value_or(param.where), param.name, param.where));
       return value;
     }
     if (const auto reason = value ? misfit(param, *value) : std::nullopt) {
@@ -190,7 +192,7 @@ class Composer {
   }
 
   static Given given_by(const Use& use) {
-    Given given;
+    Given given{.asked_at = use.fragment.where};
     for (const Argument& argument : use.with) {
       given.values.emplace(argument.name, argument.value);
       given.where.emplace(argument.name, argument.where);

@@ -203,8 +203,9 @@ Diagnostic bad_substitution(SourceSpan where, std::string_view found) {
 }
 
 Diagnostic missing_param(SourceSpan where, std::string_view name, const SourceSpan& declared) {
-  return fault("R028", std::move(where), fmt::format("param '{}' has no value", name),
-               fmt::format("it is declared without a default at {}", position(declared)));
+  std::string hint = where == declared ? "give it a default, or a value when you build the recipe"
+                                       : fmt::format("it is declared without a default at {}", position(declared));
+  return fault("R028", std::move(where), fmt::format("param '{}' has no value", name), std::move(hint));
 }
 
 Diagnostic unknown_recipe(std::string_view name, std::span<const std::string> known,

@@ -194,12 +194,12 @@ YamlValue tests(const std::vector<RecipeTest>& tests) {
   return list;
 }
 
-YamlValue secrets(const std::vector<Secret>& secrets) {
+YamlValue secrets(const std::vector<SecretSource>& secrets) {
   YamlValue map = YamlValue::map();
-  for (const Secret& secret : secrets) {
-    const std::string_view source = secret.source == Secret::Source::Env    ? "env"
-                                    : secret.source == Secret::Source::File ? "file"
-                                                                            : "command";
+  for (const SecretSource& secret : secrets) {
+    const std::string_view source = secret.kind == SecretSource::Kind::Env    ? "env"
+                                    : secret.kind == SecretSource::Kind::File ? "file"
+                                                                              : "command";
     YamlValue entry = YamlValue::map();
     entry.add(source, text(secret.value.value));
     map.add(secret.name, std::move(entry));

@@ -13,8 +13,9 @@ struct Member;
 /// A value of a YAML document with its place. Aliases are already replaced by what they name.
 struct Node {
   enum class Kind { Null, Scalar, List, Map };
-  /// Plain scalars may be numbers or booleans; quoted and block ones are always text.
-  enum class Style { Plain, Quoted };
+  /// Plain scalars may be numbers or booleans and must then not stand for a text; quoted and block ones are always
+  /// text; a typed one is the whole value of a param, which may be either.
+  enum class Style { Plain, Quoted, Typed };
 
   Kind kind = Kind::Null;
   Style style = Style::Plain;

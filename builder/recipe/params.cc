@@ -33,11 +33,11 @@ std::string_view type_name(Param::Kind kind) {
 
 bool has_type(Param::Kind kind, const Node& value) {
   if (value.kind != Node::Kind::Scalar) return false;
-  const bool plain = value.style == Node::Style::Plain;
   switch (kind) {
-    case Param::Kind::String: return !plain || meaning_of_plain(value.text) == Meaning::Text;
-    case Param::Kind::Int: return plain && parse_integer(value.text).has_value();
-    case Param::Kind::Bool: return plain && (value.text == "true" || value.text == "false");
+    case Param::Kind::String: return value.style != Node::Style::Plain || meaning_of_plain(value.text) == Meaning::Text;
+    case Param::Kind::Int: return value.style != Node::Style::Quoted && parse_integer(value.text).has_value();
+    case Param::Kind::Bool:
+      return value.style != Node::Style::Quoted && (value.text == "true" || value.text == "false");
   }
   return false;
 }
@@ -130,7 +130,7 @@ class Substitution {
       return;
     }
     node.text += found->second->text;
-    if (is_all) node.style = found->second->style;
+    if (is_all) node.style = found->second->style == Node::Style::Plain ? Node::Style::Typed : found->second->style;
   }
 
   /// Where `whole` stands in the file: an escape or an alias may hide it, then the scalar itself is the place.

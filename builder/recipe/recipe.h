@@ -132,10 +132,10 @@ struct RecipeTest {
 };
 
 /// `secrets:` — where the value of a secret comes from when a step asks for it.
-struct Secret {
-  enum class Source { Env, File, Command };
+struct SecretSource {
+  enum class Kind { Env, File, Command };
   std::string name;
-  Source source = Source::Env;
+  Kind kind = Kind::Env;
   Text value;  ///< variable, path (relative paths start at the recipe's directory) or shell command
 };
 
@@ -162,7 +162,7 @@ struct Recipe {
   Launch launch;
   std::vector<RecipeTest> tests;
   std::map<std::string, std::string> labels;
-  std::vector<Secret> secrets;  ///< by name
+  std::vector<SecretSource> secrets;  ///< by name
   Policy policy;
   Origins origins;
 };

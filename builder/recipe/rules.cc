@@ -12,7 +12,7 @@ namespace {
 
 void check_secrets(const RunStep& step, const Recipe& recipe, Faults& faults) {
   std::vector<std::string> known;
-  for (const Secret& secret : recipe.secrets) known.push_back(secret.name);
+  for (const SecretSource& secret : recipe.secrets) known.push_back(secret.name);
   for (const Text& asked : step.secrets) {
     if (std::find(known.begin(), known.end(), asked.value) == known.end())
       faults.add(undeclared_secret(asked.where, asked.value, known));
@@ -22,12 +22,12 @@ void check_secrets(const RunStep& step, const Recipe& recipe, Faults& faults) {
 /// Accounts of all layers, by name and by number.
 class Accounts {
  public:
-  void add(const UserEntry& user, Faults& faults) {
-    const auto [named, is_new] = by_name_.emplace(user.name.value, user.name.where);
+  void add(const UserEntry& user, const Layer& layer, Faults& faults) {
+    const auto [named, is_new] = by_name_.emplace(user.name.value, Made{user.name.where, &layer});
     // The checker compares accounts of one layer.
-    if (!is_new && named->second.line != user.name.where.line) {
-      faults.add(
-          conflicting(user.name.where, fmt::format("user '{}' is made by two layers", user.name.value), named->second));
+    if (!is_new && named->second.layer != &layer) {
+      faults.add(conflicting(user.name.where, fmt::format("user '{}' is made by two layers", user.name.value),
+                             named->second.where));
     }
     if (!user.uid) return;
     const auto [numbered, is_free] = by_uid_.emplace(*user.uid, user.name);
@@ -39,7 +39,11 @@ class Accounts {
   }
 
  private:
-  std::map<std::string, SourceSpan> by_name_;
+  struct Made {
+    SourceSpan where;
+    const Layer* layer;
+  };
+  std::map<std::string, Made> by_name_;
   std::map<std::uint32_t, Text> by_uid_;
 };
 
@@ -78,7 +82,7 @@ void check_rules(const Recipe& recipe, Faults& faults) {
                                   fmt::format("while reading layer '{}' at {}", layer.name, position(layer.where)));
     if (const auto* run = std::get_if<RunStep>(&layer.step)) check_secrets(*run, recipe, faults);
     if (const auto* users = std::get_if<UsersStep>(&layer.step)) {
-      for (const UserEntry& user : users->users) accounts.add(user, faults);
+      for (const UserEntry& user : users->users) accounts.add(user, layer, faults);
     }
     if (const auto* inlined = std::get_if<FilesStep>(&layer.step)) {
       for (const InlineFile& file : inlined->files) files.add(file.path, faults);

@@ -134,13 +134,16 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void OnMapEnd() override { close(); }
 
-  /// The first line up to `last_line` whose indentation holds a tab; text of block scalars may.
-  [[nodiscard]] std::optional<Place> find_tab(int last_line) const {
+  enum class Blank { Skip, Look };
+
+  /// The first line up to `last_line` whose indentation holds a tab; text of block scalars may. Lines that are blank or
+  /// a comment matter only when yaml-cpp has stumbled over one.
+  [[nodiscard]] std::optional<Place> find_tab(int last_line, Blank blank) const {
     for (int number = 1; number <= std::min(last_line, source_.line_count()); ++number) {
       if (in_block_scalar_[static_cast<std::size_t>(number)]) continue;
       const std::string_view line = source_.line(number);
       const std::size_t end = std::find_if_not(line.begin(), line.end(), is_indentation) - line.begin();
-      if (end == line.size() || line[end] == '#') continue;
+      if (blank == Blank::Skip && (end == line.size() || line[end] == '#')) continue;
       const std::size_t tab = line.substr(0, end).find('\t');
       if (tab != std::string_view::npos) return Place{.line = number, .column = static_cast<int>(tab) + 1};
     }
@@ -292,10 +295,12 @@ Node parse_yaml(const Source& source) {
     parser.HandleNextDocument(builder);
     more = parser.HandleNextDocument(after);
   } catch (const YAML::Exception& fault) {
-    if (const auto tab = builder.find_tab(fault.mark.line + 1)) throw Error(tab_in_indentation(source.span(*tab)));
+    if (const auto tab = builder.find_tab(fault.mark.line + 1, TreeBuilder::Blank::Look))
+      throw Error(tab_in_indentation(source.span(*tab)));
     throw Error(explain(source, fault));
   }
-  if (const auto tab = builder.find_tab(source.line_count())) throw Error(tab_in_indentation(source.span(*tab)));
+  if (const auto tab = builder.find_tab(source.line_count(), TreeBuilder::Blank::Skip))
+    throw Error(tab_in_indentation(source.span(*tab)));
   if (more) {
     const SourceSpan where = source.span(after.document_start());
     if (starts_document(source, after.document_start())) throw Error(several_documents(where));

@@ -21,37 +21,35 @@ bool is_plain(std::string_view text) {
          meaning_of_plain(text) == Meaning::Text;
 }
 
+/// A double-quoted scalar; control characters escaped, C1 among them (0xC2 0x80 to 0x9F in UTF-8).
 std::string quote(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-          out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        } else {
-          out += c;
-        }
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if (c == '\n' || c == '\t') {
+      out += c == '\n' ? "\\n" : "\\t";
+    } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
+      out += fmt::format("\\x{:02x}", next);
+      ++i;
+    } else if (c < 0x20 || c == 0x7F) {
+      out += fmt::format("\\x{:02x}", c);
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += text[i];
     }
   }
   return out + "\"";
 }
 
-/// Whether `text` reads the same as a literal block: nothing that an editor would change or hide, and an end that '|'
-/// or '|-' says.
+/// Whether `text` reads the same as a literal block: lines of printable text without blanks at their ends, which
+/// editors remove, and an end that '|' or '|-' can say.
 bool is_block(std::string_view text) {
-  if (text.find('\n') == std::string_view::npos || text.ends_with("\n\n") || text[0] == ' ' || text[0] == '\n')
+  if (text.find('\n') == std::string_view::npos || text[0] == ' ' || text[0] == '\n' || text.ends_with("\n\n"))
     return false;
-  if (printable(text) != std::string(text)) {
-    const bool only_line_ends = std::all_of(text.begin(), text.end(), [](char c) {
-      return c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F);
-    });
-    if (!only_line_ends) return false;
-  }
-  return text.find(" \n") == std::string_view::npos && !text.ends_with(' ');
+  const std::vector<std::string> lines = split(text, '\n');
+  return std::all_of(lines.begin(), lines.end(),
+                     [](const std::string& line) { return !line.ends_with(' ') && printable(line) == line; });
 }
 
 }  // namespace
