@@ -1,0 +1,478 @@
+// Plan, then stream.
+//
+//   1. The changes are applied to the names and inodes of the parent's ext4, and every file gets its blocks
+//   (layers/ext4/author.h).
+//      Nothing of a file is read for that: its size is known.
+//   2. The data of the files goes once from its source through SHA-256 and zstd into the blob, on all threads, in the
+//   order of
+//      paths. What comes out is where each block of each file is, which blocks are zeros, and the digest of each file.
+//   3. Holes are given back, extents and the rest of the metadata are written, and its changed blocks become frames
+//   too.
+//   4. The index says which block of the device is where; the content digest is brought up to date for the spans that
+//   changed.
+//
+// Everything that depends on the order of events happens on the calling thread, in the order of the changes: so the
+// blob does not depend on the number of threads.
+
+#include "layers/layer_writer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/encoding.h"
+#include "base/text.h"
+#include "layers/blob_reader.h"
+#include "layers/blob_writer.h"
+#include "layers/cite.h"
+#include "layers/content_digest.h"
+#include "layers/device.h"
+#include "layers/ext4/author.h"
+#include "layers/ext4/inode.h"
+#include "layers/layer_writer_errors.h"
+#include "layers/layer_writer_jobs.h"
+#include "layers/layer_writer_pipeline.h"
+
+namespace blueprint::layers {
+namespace {
+
+using ext4::BlockRange;
+using ext4::BlockRanges;
+
+/// Results that may wait for their turn: with jobs of up to 1 MiB, and as much compressed, 64 MiB.
+constexpr std::size_t kWindow = 32;
+constexpr std::uint64_t kDeviceGrain = 128ULL << 20;
+constexpr std::uint32_t kFrameBlocks = kMaxFrameSize / kBlockSize;
+
+/// The blobs of the store, and the one that is being written under the digest of zeros.
+class BlobsAndDraft final : public BlobReader {
+ public:
+  BlobsAndDraft(const Store& store, const BlobWriter& draft)
+      : files_(store.root() / "blobs" / "sha256"), draft_(draft) {}
+  [[nodiscard]] std::uint64_t size_bytes(const Digest& blob) const override {
+    return blob == Digest() ? draft_.size_bytes() : files_.size_bytes(blob);
+  }
+  void read(const Digest& blob, std::uint64_t offset, std::span<std::byte> out) const override {
+    if (blob != Digest()) return files_.read(blob, offset, out);
+    pread_all(draft_.fd(), out, offset, draft_.path().string());
+  }
+
+ private:
+  BlobFiles files_;
+  const BlobWriter& draft_;
+};
+
+bool is_zeros(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
+/// A UUID (RFC 9562, version 8) that is a function of what the layer holds.
+std::array<std::uint8_t, 16> uuid_of(const std::vector<PlannedChange>& changes) {
+  Sha256 hash;
+  for (const auto& [change, source] : changes) {
+    ByteWriter writer;
+    writer.string(change.path);
+    writer.u8(static_cast<std::uint8_t>(change.type));
+    writer.u32(change.metadata.mode);
+    writer.u32(change.metadata.uid);
+    writer.u32(change.metadata.gid);
+    writer.u64(static_cast<std::uint64_t>(change.metadata.mtime.seconds));
+    writer.string(change.target);
+    writer.string(change.link_to);
+    writer.raw(std::as_bytes(std::span(change.data_digest.bytes)));
+    hash.update(writer.bytes());
+  }
+  const Digest digest = hash.finish();
+  std::array<std::uint8_t, 16> uuid{};
+  std::copy_n(digest.bytes.begin(), uuid.size(), uuid.begin());
+  uuid[6] = static_cast<std::uint8_t>(0x80 | (uuid[6] & 0x0f));
+  uuid[8] = static_cast<std::uint8_t>(0x80 | (uuid[8] & 0x3f));
+  return uuid;
+}
+
+class Writing {
+ public:
+  Writing(Store& store, const std::vector<LayerRef>& parent, std::vector<PlannedChange> changes,
+          const WriteOptions& options, ThreadPool& pool, Events& events, std::stop_token stop)
+      : store_(store),
+        parent_(parent),
+        changes_(std::move(changes)),
+        options_(options),
+        pool_(pool),
+        events_(events),
+        stop_(std::move(stop)),
+        stage_(options.name + "/store"),
+        blob_(store.tmp()) {}
+
+  WriteResult run() {
+    events_.started(stage_, "writing layer " + options_.name);
+    prepare_changes();
+    open_parent();
+    collect_citable();
+    author_->apply(changes_);
+    files_ = author_->files();
+    place_files();
+    // From here on the addresses of all data are fixed.
+    stream_data();
+    finish_metadata();
+    store_metadata();
+    make_index();
+    compute_content_digest();
+    return publish();
+  }
+
+ private:
+  void prepare_changes();
+  void open_parent();
+  void collect_citable();
+  void place_files();
+  void stream_data();
+  [[nodiscard]] MadeData make(const DataJob& job);
+  [[nodiscard]] MadeData make_metadata(std::span<const std::uint64_t> blocks);
+  template <typename Work>
+  MadeData with_tools(Work&& work);
+  void consume(const MadeData& data);
+  [[nodiscard]] std::vector<std::uint32_t> enter_frames(const MadeData& data);
+  void add_piece(const MadePiece& piece, std::uint32_t frame);
+  void add_digest(const MadeDigest& digest);
+  void settle_digest(Change& change, const Digest& digest);
+  void finish_metadata();
+  void store_metadata();
+  void make_index();
+  void add_zero_extents();
+  void compute_content_digest();
+  WriteResult publish();
+  void check_stop() const {
+    if (stop_.stop_requested()) throw Interrupted();
+  }
+
+  Store& store_;
+  const std::vector<LayerRef>& parent_;
+  std::vector<PlannedChange> changes_;
+  const WriteOptions& options_;
+  ThreadPool& pool_;
+  Events& events_;
+  std::stop_token stop_;
+  std::string stage_;
+
+  std::unique_ptr<BlockSource> device_;  ///< of the parent; null for a new file system
+  std::vector<std::shared_ptr<const LayerIndex>> parent_indices_;
+  Citable citable_;
+  std::unique_ptr<ext4::Author> author_;
+  std::vector<std::size_t> files_;              ///< author_->files()
+  std::vector<std::vector<BlockRange>> holes_;  ///< by file
+  BlobWriter blob_;
+  LayerIndex index_;
+  BlockRanges zeros_;                 ///< what must read as zeros now
+  Sha256 pieces_hash_;                ///< of the large file at hand
+  std::uint64_t digested_bytes_ = 0;  ///< of that file
+  WriteResult result_;
+  std::mutex tools_mutex_;
+  std::vector<std::unique_ptr<DataTools>> idle_tools_;
+};
+
+void Writing::prepare_changes() {
+  for (PlannedChange& planned : changes_) {
+    Change& change = planned.change;
+    if (!is_clean_path(change.path)) throw malformed_change(change.path, "its path is not clean");
+    change.metadata.mtime = ext4::clamped(change.metadata.mtime, options_.epoch);
+    const bool has_data = change.kind == ChangeKind::Put && change.type == FileType::Regular && change.link_to.empty();
+    if (!has_data) continue;
+    change.pieces.clear();
+    if (const auto* stored = std::get_if<StoredFile>(&planned.source)) {
+      const Change* put = find_put(*store_.layer_index(stored->layer), stored->path);
+      if (put == nullptr) throw no_such_stored_file(change.path, stored->layer, stored->path);
+      change.size = put->size;
+      change.data_digest = put->data_digest;
+    }
+    if (change.size == 0) change.data_digest = sha256(std::string_view());
+    result_.data_bytes += change.size;
+  }
+  sort_changes(changes_);
+}
+
+void Writing::open_parent() {
+  for (const LayerRef& layer : parent_) parent_indices_.push_back(store_.layer_index(layer.digest));
+  index_.device_bytes = options_.device_bytes;
+  if (!parent_.empty()) {
+    device_ = open_device(store_, parent_);
+    index_.device_bytes = device_->device_bytes();
+  } else if (options_.device_bytes == 0 || options_.device_bytes % kDeviceGrain != 0) {
+    throw bug("the size of a device is a multiple of 128 MiB");
+  }
+  author_ = std::make_unique<ext4::Author>(device_.get(), index_.device_bytes, options_.epoch);
+}
+
+void Writing::collect_citable() {
+  std::unordered_set<Digest, DigestHash> seen;
+  for (std::size_t i = 0; i < parent_.size(); ++i) {
+    if (seen.insert(parent_[i].digest).second) citable_.add(parent_[i].digest, parent_indices_[i]);
+  }
+  for (const Digest& layer : options_.cite) {
+    if (store_.has_blob(layer) && seen.insert(layer).second) citable_.add(layer, store_.layer_index(layer));
+  }
+}
+
+void Writing::place_files() {
+  holes_.resize(files_.size());
+  for (std::size_t i = 0; i < files_.size(); ++i) author_->place_file();
+}
+
+void Writing::stream_data() {
+  const std::vector<DataJob> jobs = cut_into_jobs(changes_, files_);
+  std::uint64_t bytes_done = 0;
+  std::size_t next = 0;
+  run_in_order<MadeData>(
+      pool_, stop_, jobs.size(), kWindow, [&](std::size_t number) { return make(jobs[number]); },
+      [&](MadeData data) {
+        consume(data);
+        bytes_done += jobs[next].size;
+        events_.progress(stage_, {.items = jobs[next].first_file + jobs[next].file_count,
+                                  .items_total = files_.size(),
+                                  .bytes = bytes_done,
+                                  .bytes_total = result_.data_bytes});
+        ++next;
+      });
+}
+
+MadeData Writing::make(const DataJob& job) {
+  if (job.kind == DataJob::Kind::Stored) {
+    const auto& stored = std::get<StoredFile>(changes_[files_[job.first_file]].source);
+    const auto index = store_.layer_index(stored.layer);  // kept in memory by the store
+    return cite_file({index.get(), find_put(*index, stored.path), stored.layer}, job.first_file);
+  }
+  return with_tools([&](DataTools& tools) { return make_data(job, changes_, files_, citable_, tools); });
+}
+
+MadeData Writing::make_metadata(std::span<const std::uint64_t> blocks) {
+  std::vector<std::byte> bytes;
+  bytes.reserve(blocks.size() * kBlockSize);
+  for (const std::uint64_t block : blocks) {
+    const auto span = author_->block(block);
+    bytes.insert(bytes.end(), span.begin(), span.end());
+  }
+  return with_tools([&](DataTools& tools) { return make_frame(std::move(bytes), citable_, tools); });
+}
+
+template <typename Work>
+MadeData Writing::with_tools(Work&& work) {
+  std::unique_ptr<DataTools> tools;
+  {
+    const std::lock_guard lock(tools_mutex_);
+    if (!idle_tools_.empty()) {
+      tools = std::move(idle_tools_.back());
+      idle_tools_.pop_back();
+    }
+  }
+  if (!tools) tools = std::make_unique<DataTools>(options_.compression_level);
+  MadeData data = work(*tools);
+  const std::lock_guard lock(tools_mutex_);
+  idle_tools_.push_back(std::move(tools));
+  return data;
+}
+
+void Writing::consume(const MadeData& data) {
+  const std::vector<std::uint32_t> numbers = enter_frames(data);
+  for (const MadePiece& piece : data.pieces) {
+    add_piece(piece, piece.frame == DataPiece::kHole ? DataPiece::kHole : numbers[piece.frame]);
+  }
+  for (const MadeDigest& digest : data.digests) add_digest(digest);
+}
+
+// The numbers in the index of the frames of `data`. Two equal frames may have been compressed at the same time: the
+// second is dropped here.
+std::vector<std::uint32_t> Writing::enter_frames(const MadeData& data) {
+  std::vector<std::uint32_t> numbers;
+  for (const MadeFrame& frame : data.frames) {
+    if (const std::uint32_t* known = blob_.find(frame.digest)) {
+      numbers.push_back(*known);
+    } else if (frame.cited) {
+      numbers.push_back(blob_.cite(frame.cited->blob, frame.cited->frame));
+      result_.cited_bytes += frame.size;
+    } else {
+      numbers.push_back(blob_.store(frame.digest, frame.size, frame.compressed));
+      result_.stored_bytes += frame.compressed.size();
+    }
+  }
+  return numbers;
+}
+
+void Writing::add_piece(const MadePiece& piece, std::uint32_t frame) {
+  auto& pieces = changes_[files_[piece.file]].change.pieces;
+  if (frame == DataPiece::kHole) {
+    auto& holes = holes_[piece.file];
+    if (!pieces.empty() && pieces.back().frame == DataPiece::kHole) {
+      pieces.back().blocks += piece.blocks;
+      holes.back().blocks += piece.blocks;
+    } else {
+      pieces.push_back({DataPiece::kHole, 0, piece.blocks});
+      holes.push_back({piece.file_block, piece.blocks});
+    }
+    return;
+  }
+  pieces.push_back({frame, piece.frame_block, piece.blocks});
+  // A piece may lie in several runs of the device.
+  const auto& runs = author_->placed()[piece.file].runs;
+  auto run = std::upper_bound(runs.begin(), runs.end(), piece.file_block,
+                              [](std::uint64_t block, const ext4::PlacedRun& r) { return block < r.file_block; }) -
+             1;
+  for (std::uint32_t done = 0; done < piece.blocks; ++run) {
+    const std::uint64_t skip = piece.file_block + done - run->file_block;
+    const auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(piece.blocks - done, run->blocks - skip));
+    index_.extents.push_back({run->device_block + skip, part, frame, piece.frame_block + done});
+    done += part;
+  }
+}
+
+void Writing::add_digest(const MadeDigest& digest) {
+  Change& change = changes_[files_[digest.file]].change;
+  const bool is_whole =
+      change.size <= kMaxFrameSize || std::holds_alternative<StoredFile>(changes_[files_[digest.file]].source);
+  if (is_whole) return settle_digest(change, digest.digest);
+  pieces_hash_.update(std::as_bytes(std::span(digest.digest.bytes)));
+  digested_bytes_ += kMaxFrameSize;
+  if (digested_bytes_ < change.size) return;
+  digested_bytes_ = 0;
+  settle_digest(change, pieces_hash_.finish());
+}
+
+void Writing::settle_digest(Change& change, const Digest& digest) {
+  if (change.data_digest != Digest() && change.data_digest != digest) throw source_changed(change.path, change.path);
+  change.data_digest = digest;
+}
+
+void Writing::finish_metadata() {
+  check_stop();
+  for (std::size_t i = 0; i < files_.size(); ++i) author_->finish_file(i, holes_[i]);
+  author_->commit(uuid_of(changes_));
+}
+
+// The changed blocks in their order. A frame ends after kFrameBlocks of them, or at a multiple of kFrameBlocks on the
+// device when it is half full: so regions that are written whole, such as inode tables, are cut at the same places in
+// every build.
+void Writing::store_metadata() {
+  std::vector<std::vector<std::uint64_t>> groups;
+  for (const std::uint64_t block : author_->changed_blocks()) {
+    if (is_zeros(author_->block(block))) {
+      zeros_.add(block, 1);
+      continue;
+    }
+    const bool starts_new =
+        groups.empty() || groups.back().size() == kFrameBlocks ||
+        (groups.back().size() >= kFrameBlocks / 2 && groups.back().back() / kFrameBlocks != block / kFrameBlocks);
+    if (starts_new) groups.emplace_back();
+    groups.back().push_back(block);
+  }
+  std::size_t next = 0;
+  run_in_order<MadeData>(
+      pool_, stop_, groups.size(), kWindow, [&](std::size_t number) { return make_metadata(groups[number]); },
+      [&](MadeData data) {
+        const std::uint32_t frame = enter_frames(data).front();
+        std::uint32_t frame_block = 0;
+        for (const std::uint64_t block : groups[next]) index_.extents.push_back({block, 1, frame, frame_block++});
+        ++next;
+      });
+}
+
+void Writing::make_index() {
+  for (const BlockRange& range : author_->freed()) zeros_.add(range.first, range.blocks);
+  for (const Extent& extent : index_.extents) zeros_.remove(extent.first_block, extent.blocks);
+  if (device_) add_zero_extents();
+  std::sort(index_.extents.begin(), index_.extents.end(),
+            [](const Extent& a, const Extent& b) { return a.first_block < b.first_block; });
+  std::vector<Extent> merged;
+  for (const Extent& extent : index_.extents) {
+    if (!merged.empty()) {
+      Extent& last = merged.back();
+      const bool continues = last.first_block + last.blocks == extent.first_block && last.frame == extent.frame &&
+                             (extent.frame == Extent::kZero || last.frame_block + last.blocks == extent.frame_block);
+      if (continues) {
+        last.blocks += extent.blocks;
+        continue;
+      }
+    }
+    merged.push_back(extent);
+  }
+  index_.extents = std::move(merged);
+  index_.frames = blob_.frames();
+  index_.blobs = blob_.blobs();
+}
+
+// Only where the parent has something that must not be seen any more.
+void Writing::add_zero_extents() {
+  for (const BlockRange& range : zeros_.ranges()) {
+    for (const auto& run : device_->runs(range.first * kBlockSize, range.blocks * kBlockSize)) {
+      if (run.hole) continue;
+      const std::uint64_t first = run.offset / kBlockSize;
+      const std::uint64_t end = (run.offset + run.length + kBlockSize - 1) / kBlockSize;
+      index_.extents.push_back({first, static_cast<std::uint32_t>(end - first), Extent::kZero, 0});
+    }
+  }
+}
+
+void Writing::compute_content_digest() {
+  check_stop();
+  SpanTree tree;
+  std::vector<BlockMap::Layer> layers;
+  for (std::size_t i = 0; i < parent_.size(); ++i) {
+    tree.add(parent_indices_[i]->spans);
+    layers.push_back({parent_[i].digest, parent_indices_[i].get()});
+  }
+  layers.push_back({Digest(), &index_});
+  blob_.flush();
+  const ImageDevice device(std::make_unique<BlobsAndDraft>(store_, blob_), BlockMap(layers), 32ULL << 20);
+
+  std::vector<std::uint64_t> spans;
+  for (const Extent& extent : index_.extents) {
+    const std::uint64_t last = ((extent.first_block + extent.blocks) * kBlockSize - 1) / kSpanBytes;
+    for (std::uint64_t span = extent.first_block * kBlockSize / kSpanBytes; span <= last; ++span) {
+      if (spans.empty() || spans.back() < span) spans.push_back(span);
+    }
+  }
+  std::size_t next = 0;
+  run_in_order<Digest>(
+      pool_, stop_, spans.size(), kWindow,
+      [&](std::size_t number) {
+        const std::uint64_t begin = spans[number] * kSpanBytes;
+        std::vector<std::byte> bytes(std::min(kSpanBytes, index_.device_bytes - begin));
+        device.read(begin, bytes);
+        return span_digest(bytes);
+      },
+      [&](Digest digest) {
+        const std::uint64_t span = spans[next++];
+        if (tree.get(span) == digest) return;
+        tree.set(span, digest);
+        index_.spans.push_back({span, digest});
+      });
+  index_.content_digest = tree.root(index_.device_bytes);
+}
+
+WriteResult Writing::publish() {
+  check_stop();
+  index_.changes.reserve(changes_.size());
+  for (PlannedChange& planned : changes_) index_.changes.push_back(std::move(planned.change));
+  const Digest digest = blob_.finish(encode_index(index_, blob_.size_bytes()));
+  store_.adopt_blob(blob_.path(), digest);
+
+  result_.layer.digest = digest;
+  result_.layer.size_bytes = blob_.size_bytes();
+  result_.layer.name = options_.name;
+  result_.layer.content_digest = index_.content_digest;
+  result_.device_bytes = index_.device_bytes;
+  events_.finished(stage_, fmt::format("{} files, {}, {} stored", files_.size(), format_size(result_.data_bytes),
+                                       format_size(blob_.size_bytes())));
+  return result_;
+}
+
+}  // namespace
+
+WriteResult write_layer(Store& store, const std::vector<LayerRef>& parent, std::vector<PlannedChange> changes,
+                        const WriteOptions& options, ThreadPool& pool, Events& events, std::stop_token stop) {
+  return Writing(store, parent, std::move(changes), options, pool, events, std::move(stop)).run();
+}
+
+}  // namespace blueprint::layers
