@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include <apt-pkg/depcache.h>
 #include <fmt/format.h>
 
 namespace blueprint::packages {

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include <apt-pkg/depcache.h>
-
 // Used by blueprint-solve only.
+
+class pkgDepCache;
 
 namespace blueprint::packages {
 
