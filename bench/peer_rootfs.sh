@@ -24,6 +24,7 @@ rm -rf "$out/root" "$out/root.ext4" "$out/root.tar"
 cached=()
 if [ -n "${PEER_DEBS:-}" ]; then
   mkdir -p "$PEER_DEBS"
+  # shellcheck disable=SC2054  # one option, whose value has a comma
   cached=(--skip=essential/unlink,cleanup/apt/cache --setup-hook='mkdir -p "$1"/var/cache/apt/archives/'
     --setup-hook="sync-in '$PEER_DEBS' /var/cache/apt/archives/" --customize-hook="sync-out /var/cache/apt/archives '$PEER_DEBS'"
     --customize-hook='rm -f "$1"/var/cache/apt/archives/*.deb')
