@@ -162,10 +162,13 @@ std::string decompress_module(std::string bytes, std::string_view path) {
   while (true) {
     const auto got = archive_read_data(reader.get(), buffer, sizeof(buffer));
     if (got < 0) throw fail();
-    if (got == 0) return plain;
+    if (got == 0) break;
     plain.append(buffer, static_cast<std::size_t>(got));
     if (plain.size() > kMaxModuleBytes) throw module_damaged(path, "it is larger than 64 MiB");
   }
+  if (!plain.starts_with(ELFMAG))
+    throw module_damaged(path, "it is no ELF file, nor one compressed with xz, zstd or gzip");
+  return plain;
 }
 
 ModuleInfo read_module_info(std::string_view bytes, std::string_view path) {
