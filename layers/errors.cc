@@ -1,5 +1,7 @@
 #include "layers/errors.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -45,6 +47,26 @@ Error layers_do_not_fit(std::string_view path, std::string_view reason) {
 
 Error not_a_regular_file(std::string_view path) {
   return store_error("L005", fmt::format("{} is no regular file in the image", shown(path)), {});
+}
+
+Error export_not_started(std::string_view why) {
+  Diagnostic diagnostic;
+  diagnostic.kind = ErrorKind::Machine;
+  diagnostic.code = "L006";
+  std::string said(trim(why));
+  std::replace(said.begin(), said.end(), '\n', ' ');
+  diagnostic.message =
+      fmt::format("nbdkit cannot serve the image: {}", said.empty() ? "it said nothing" : printable(said));
+  return Error(std::move(diagnostic));
+}
+
+Error export_plugin_missing(const std::filesystem::path& path) {
+  Diagnostic diagnostic;
+  diagnostic.kind = ErrorKind::Machine;
+  diagnostic.code = "L007";
+  diagnostic.message = fmt::format("the nbdkit plugin of blueprint is missing: {}", path.string());
+  diagnostic.hints = {"install blueprint as a whole: the plugin lies beside the program or in ../lib/blueprint"};
+  return Error(std::move(diagnostic));
 }
 
 Error changed_twice(std::string_view path) {

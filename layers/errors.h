@@ -3,6 +3,7 @@
 // The words of this folder's errors; each code has a row in docs/errors.md.
 
 #include <cstdint>
+#include <filesystem>
 #include <string_view>
 
 #include "base/digest.h"
@@ -20,6 +21,10 @@ namespace blueprint::layers {
 [[nodiscard]] Error layers_do_not_fit(std::string_view path, std::string_view reason);
 /// L005: `path` in an image is no regular file.
 [[nodiscard]] Error not_a_regular_file(std::string_view path);
+/// L006: nbdkit does not serve; `why` is what it said.
+[[nodiscard]] Error export_not_started(std::string_view why);
+/// L007: the nbdkit plugin is not installed.
+[[nodiscard]] Error export_plugin_missing(const std::filesystem::path& path);
 /// L010: two changes of one path.
 [[nodiscard]] Error changed_twice(std::string_view path);
 /// L012: hard links that lead in a circle.
