@@ -111,6 +111,7 @@ class Composer {
       value = found->second;
       where = given.where.at(param.name);
     } else {
+      if (value && misfit(param, *value)) return std::nullopt;  // reported where it is declared
       if (!value && missing_ == Missing::Fault)
         faults_.add(missing_param(given.asked_at.value_or(param.where), param.name, param.where));
       return value;
