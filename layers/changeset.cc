@@ -43,7 +43,7 @@ void settle_links(std::vector<PlannedChange>& changes) {
   for (auto& [number, end] : links) {
     Change& link = changes[number].change;
     const auto data = index.find(end);
-    if (data == index.end()) {  // the data is the parent's
+    if (data == index.end() || changes[data->second].change.kind != ChangeKind::Put) {  // the data is the parent's
       link.link_to = end;
       continue;
     }

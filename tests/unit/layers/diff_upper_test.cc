@@ -260,6 +260,15 @@ TEST_CASE("a new name of a file of the parent is only a link") {
   CHECK(summary(upper.diff(tree({directory(""), file("old", "x")}))) == "link another to old");
 }
 
+TEST_CASE("a new name may sort before the old one, and the file's mode change with it") {
+  const Upper upper;
+  upper.file("old", "x");
+  fs::create_hard_link(upper / "old", upper / "a-new");
+  REQUIRE(::chmod((upper / "old").c_str(), 0600) == 0);
+  upper.age("old");
+  CHECK(summary(upper.diff(tree({directory(""), file("old", "x")}))) == "link a-new to old, metadata old");
+}
+
 TEST_CASE("all names of a file copied up together are the parent's file") {
   const Upper upper;
   upper.file("a", "x");
