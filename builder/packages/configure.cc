@@ -1,7 +1,7 @@
 // Configuring: the part of an installation that is other people's programs.
 //
 // As few containers and as few dpkg processes as possible: dpkg reads every .list and writes the whole status again
-// each time. So all preinsts of a round run in one container, and one `dpkg --configure -a` ends it all, with triggers
+// each time. So all preinsts of a round run in one container, and one `dpkg --configure` ends it all, with triggers
 // once at the end.
 #include "builder/packages/configure.h"
 
@@ -145,6 +145,8 @@ void Configurer::run_preinsts(const std::vector<const StagedPackage*>& packages,
     root.make_directories(directory);
     for (const auto& file : packages[i]->control_files)
       root.write_file(directory + "/" + file.name, file.content, file.mode);
+    // debconf asks it whose questions the script registers.
+    root.write_file(directory + "/control", packages[i]->control.format());
     root.write_file(directory + "/preinst", packages[i]->find_control_file("preinst")->content, 0755);
     script += fmt::format("preinst {} {} {}\n", i, shell_quote(packages[i]->package.name),
                           shell_quote(packages[i]->package.architecture));
@@ -158,8 +160,10 @@ void Configurer::configure_essential(const std::vector<std::string>& info_names)
       fmt::format("ldconfig\n{} --force-depends --force-configure-any --configure{}\n", kDpkg, words(info_names)));
 }
 
-void Configurer::configure_all() {
-  run_script(fmt::format("{} --configure -a\n", kDpkg));
+void Configurer::configure(const std::vector<std::string>& info_names) {
+  // Not -a: it goes by the order of dpkg's hash table, and the order in which packages create users decides their
+  // numbers.
+  run_script(fmt::format("{} --configure{}\n", kDpkg, info_names.empty() ? " -a" : words(info_names)));
   std::string report;
   const ExitStatus status = root_.run(
       {.argv = {"dpkg", "--audit"}, .environment = script_environment()},

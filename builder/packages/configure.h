@@ -49,8 +49,9 @@ class Configurer {
   /// dpkg --configure of these, in this order, whatever their dependencies say: for essential packages, which may not
   /// need an order.
   void configure_essential(const std::vector<std::string>& info_names);
-  /// dpkg --configure -a, triggers included; then dpkg --audit must have nothing to say (Error P105).
-  void configure_all();
+  /// dpkg --configure of these, in this order as far as their dependencies allow, or of all that is pending when there
+  /// are none; triggers at the end. Afterwards dpkg --audit must have nothing to say (Error P105).
+  void configure(const std::vector<std::string>& info_names);
   /// dpkg --unpack of .deb files in `debs`, in this order, by dpkg itself.
   void unpack_with_dpkg(const std::filesystem::path& debs, const std::vector<std::string>& files);
   /// Runs a script of ours; throws Error P104.

@@ -45,14 +45,16 @@ ControlStanza ControlStanza::parse(std::string_view text) {
     }
     const std::size_t colon = line.find(':');
     if (colon == std::string::npos) continue;
-    stanza.fields_.emplace_back(line.substr(0, colon), std::string(trim(std::string_view(line).substr(colon + 1))));
+    // Blanks at the end stay, as dpkg keeps them.
+    const std::size_t value = line.find_first_not_of(" \t", colon + 1);
+    stanza.fields_.emplace_back(line.substr(0, colon), value == std::string::npos ? "" : line.substr(value));
   }
   return stanza;
 }
 
 std::string_view ControlStanza::get(std::string_view field) const {
   for (const auto& [name, value] : fields_) {
-    if (same_field(name, field)) return value;
+    if (same_field(name, field)) return trim(value);
   }
   return {};
 }

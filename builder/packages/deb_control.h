@@ -13,7 +13,7 @@ class ControlStanza {
  public:
   [[nodiscard]] static ControlStanza parse(std::string_view text);
 
-  /// Field names are compared without regard to case; empty when absent.
+  /// Field names are compared without regard to case; the value without blanks around it, empty when absent.
   [[nodiscard]] std::string_view get(std::string_view field) const;
   void set(std::string_view field, std::string value);
   void remove(std::string_view field);

@@ -6,7 +6,7 @@
 //   they are
 //      merged, so that diversions and users that it made count. All others are merged right away. Usually that is two
 //      rounds.
-//   4. One dpkg --configure -a for all, triggers at its end; dpkg --audit must be silent.
+//   4. One dpkg --configure for all, triggers at its end; dpkg --audit must be silent.
 //   5. Normalise.
 //
 // Steps 1 and 2 overlap: while one processor runs the postinsts of the essential packages, staging of the rest goes on.
@@ -114,7 +114,11 @@ void Installation::run() {
     install_rest();
   }
   events_.finished(unpack_stage_, fmt::format("{} packages", request_.packages.size()));
-  configurer_.configure_all();
+  Numbers unconfigured;
+  for (std::size_t i = 0; i < packages_.size(); ++i) {
+    if (!configured_.contains(i)) unconfigured.insert(i);
+  }
+  configurer_.configure(request_.unpacker == Unpacker::Dpkg ? std::vector<std::string>() : info_names(unconfigured));
   events_.finished(request_.stage + "/configure", fmt::format("{} packages", request_.packages.size()));
 }
 
