@@ -19,6 +19,7 @@ void decompress_index(std::span<const std::byte> bytes, std::uint64_t max_bytes,
   check(archive_read_support_filter_zstd(reader.get()));
   check(archive_read_support_filter_gzip(reader.get()));
   check(archive_read_support_format_raw(reader.get()));
+  check(archive_read_support_format_empty(reader.get()));  // an empty pocket has an empty index
   check(archive_read_open_memory(reader.get(), bytes.data(), bytes.size()));
   archive_entry* entry = nullptr;
   const int header = archive_read_next_header(reader.get(), &entry);

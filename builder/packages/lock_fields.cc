@@ -49,8 +49,12 @@ std::optional<std::string> LockScanner::scalar() {
   skip_blanks();
   std::string value;
   if (here() != '"') {
-    // A plain scalar ends where a flow collection goes on or ends; "a: b" inside one would be another map.
-    while (!done() && std::string_view(",]}[{\"").find(here()) == std::string_view::npos) value += line_.text[at_++];
+    // A plain scalar ends where a flow collection goes on or ends, or a comment begins; "a: b" inside one would be
+    // another map.
+    while (!done() && std::string_view(",]}[{\"").find(here()) == std::string_view::npos &&
+           !line_.text.substr(at_).starts_with(" #")) {
+      value += line_.text[at_++];
+    }
     value = std::string(trim(value));
     if (value.empty() || value.find(": ") != std::string::npos) return std::nullopt;
     return value;
