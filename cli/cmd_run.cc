@@ -122,6 +122,14 @@ sandbox::ExecRequest exec_request(const Flags& flags, const layers::ImageConfig&
   return request;
 }
 
+/// For sockets, overlay and console log. The name of a unix socket has 107 bytes: a store far down gets a directory elsewhere, which
+/// then only this process removes.
+TempDir state_directory(const layers::Store& store) {
+  constexpr std::size_t kLongestParent = 70;
+  const auto tmp = store.tmp();
+  return TempDir(tmp.string().size() <= kLongestParent ? tmp : std::filesystem::path("/var/tmp"), "vm-");
+}
+
 int run(Context& context, Flags flags) {
   if (flags.rest.empty() && !flags.interactive) {
     if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1) {
@@ -137,10 +145,11 @@ int run(Context& context, Flags flags) {
   const auto image = load_image(context, flags.image);
   const layers::Lease lease(context.store(), image.digest, fmt::format("blueprint run {} (pid {})", flags.image, ::getpid()));
   const auto tree = layers::load_tree(context.store(), image.layers);
-  const TempDir state(context.store().tmp(), "vm-");
+  const TempDir state = state_directory(context.store());
   sandbox::VmConfig config = vm_config(context, flags, image, tree, state.path());
-  const layers::ExportServer server(context.store().root(), image.digest, state.path(), context.installation().nbd_plugin);
-  config.nbd_socket = server.socket();
+  const layers::ExportServer server(
+      {.store = context.store().root(), .layers = image.layers, .directory = state.path(), .plugin = context.installation().nbd_plugin});
+  config.nbd_socket = server.socket().string();
   sandbox::Vm vm(std::move(config), context.events(), context.stop());
   if (flags.timing) {
     const auto& times = vm.boot_times();
