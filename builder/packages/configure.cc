@@ -151,7 +151,7 @@ void Configurer::run_preinsts(const std::vector<const StagedPackage*>& packages,
     script += fmt::format("preinst {} {} {}\n", i, shell_quote(packages[i]->package.name),
                           shell_quote(packages[i]->package.architecture));
   }
-  script += "rmdir /var/lib/dpkg/blueprint-preinst\n";
+  if (!packages.empty()) script += "rmdir /var/lib/dpkg/blueprint-preinst\n";
   run_script(script);
 }
 
