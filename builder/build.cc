@@ -131,7 +131,7 @@ layers::LayerRef Build::run_layer(const PlannedLayer& layer, const plan::KeyReco
   auto written = layers::write_layer(store_, layers_, std::move(output.changes), write, pool_, events_, stop_);
   written.layer.key = key.digest();
   report.stored_bytes = written.stored_bytes;
-  if (output.work) steps::adopt_tree(store_, written.layer, output.upper);
+  if (output.work) steps::adopt_tree(store_, written.layer, output.upper, lock_.epoch);
   store_.put_key(key.digest(), {.layer = written.layer, .record = key.to_json(), .facts = "{}"});
   return written.layer;
 }

@@ -107,40 +107,53 @@ std::vector<fs::path> ensure_trees(layers::Store& store, const std::vector<layer
                                    Events& events) {
   std::vector<fs::path> trees;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const fs::path tree = store.tree_path(layers[i].digest);
-    if (!fs::exists(tree)) {
+    auto tree = store.find_tree(layers[i].digest);
+    if (!tree) {
       const std::string stage = fmt::format("{}/unpack", layers[i].name);
       events.started(stage, fmt::format("unpacking layer {}", layers[i].name));
       TempDir work(store.tmp(), "tree-");
       layers::checkout_layer(store, layers, i, work.path().string(), pool);
-      std::error_code failure;
-      fs::rename(work.path(), tree, failure);
-      // Another build may have put the same tree there meanwhile; then ours goes.
-      if (!failure) (void)work.keep();
-      if (failure && !fs::exists(tree)) throw os_error(fmt::format("create {}", tree.string()), failure.value());
+      tree = store.publish_tree(work.path(), layers[i].digest);
       events.finished(stage, "done");
     }
-    trees.push_back(tree);
+    trees.push_back(*tree);
   }
   return trees;
 }
 
-void adopt_tree(layers::Store& store, const layers::LayerRef& layer, const fs::path& upper) {
-  const fs::path tree = store.tree_path(layer.digest);
-  if (fs::exists(tree)) return;
+namespace {
+
+/// Sets the time of every directory below `upper` that is later than `epoch` to it. Directories that the step only passed through
+/// are in the upper directory with the time of the moment, and are no change of the layer.
+void clamp_directories(const fs::path& upper, std::int64_t epoch) {
+  const timespec times[2] = {{.tv_sec = epoch, .tv_nsec = 0}, {.tv_sec = epoch, .tv_nsec = 0}};
+  const auto clamp = [&](const fs::path& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0 && status.st_mtim.tv_sec >= epoch) {
+      ::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW);
+    }
+  };
+  clamp(upper);
+  for (const auto& entry : fs::recursive_directory_iterator(upper)) {
+    if (entry.is_directory() && !entry.is_symlink()) clamp(entry.path());
+  }
+}
+
+}  // namespace
+
+void adopt_tree(layers::Store& store, const layers::LayerRef& layer, const fs::path& upper, std::int64_t epoch) {
+  if (store.find_tree(layer.digest)) return;
+  clamp_directories(upper, epoch);
   const UniqueFd directory = open_file(upper, O_PATH | O_DIRECTORY);
   for (const auto& change : store.layer_index(layer.digest)->changes) {
     if (change.kind == layers::ChangeKind::Remove) continue;
     const timespec mtime{.tv_sec = change.metadata.mtime.seconds, .tv_nsec = change.metadata.mtime.nanoseconds};
     const timespec times[2] = {mtime, mtime};
     const char* path = change.path.empty() ? "." : change.path.c_str();
-    // A hard link repeats what its first name had set; failing to set one time costs reproducibility of this tree only, so the tree
-    // is not kept then.
+    // When one time cannot be set, the tree is not kept: the next step that needs it makes it from the layer.
     if (::utimensat(directory.get(), path, times, AT_SYMLINK_NOFOLLOW) != 0) return;
   }
-  fs::create_directories(tree.parent_path());
-  std::error_code ignored;
-  fs::rename(upper, tree, ignored);
+  store.publish_tree(upper, layer.digest);
 }
 
 }  // namespace blueprint::steps
