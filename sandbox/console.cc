@@ -42,7 +42,9 @@ void ConsoleLog::take_line(std::string line) {
     }
     if (!progress_.agent_started) progress_.agent_started = std::chrono::steady_clock::now();
   }
-  if (trim(line).empty()) return;
+  if (trim(line).empty() || lines_after_panic_ >= kLinesAfterPanic) return;
+  // What follows a panic are registers and a trace that would push out what led to it.
+  if (!progress_.panic.empty()) ++lines_after_panic_;
   lines_.push_back(std::move(line));
   if (lines_.size() > kLines) lines_.pop_front();
 }

@@ -39,9 +39,11 @@ class ConsoleLog {
 
   static constexpr std::size_t kLines = 20;
   static constexpr std::size_t kLineBytes = 1024;
+  static constexpr std::size_t kLinesAfterPanic = 4;
   mutable std::mutex mutex_;
   std::deque<std::string> lines_;
   std::string partial_;
+  std::size_t lines_after_panic_ = 0;
   BootProgress progress_;
 };
 

@@ -33,9 +33,8 @@ Error qemu_failed(std::string_view complaint, const std::vector<std::string>& co
   return error;
 }
 
-Error guest_panicked(std::string_view reason, const std::vector<std::string>& console) {
-  return machine("V002", fmt::format("the guest's kernel panicked: {}", printable(trim(reason))),
-                 {last_lines(console)});
+Error guest_did_not_boot(std::string_view reason, const std::vector<std::string>& console) {
+  return machine("V002", fmt::format("the guest could not boot: {}", printable(trim(reason))), {last_lines(console)});
 }
 
 Error agent_silent(long seconds, std::string_view reached, const std::vector<std::string>& console) {

@@ -14,8 +14,8 @@ namespace blueprint::sandbox {
 
 /// V001: QEMU ended before the guest was up; `complaint` is what it said.
 [[nodiscard]] Error qemu_failed(std::string_view complaint, const std::vector<std::string>& console);
-/// V002: the guest's kernel panicked.
-[[nodiscard]] Error guest_panicked(std::string_view reason, const std::vector<std::string>& console);
+/// V002: the guest gave up: its kernel panicked, or the agent could not mount the root.
+[[nodiscard]] Error guest_did_not_boot(std::string_view reason, const std::vector<std::string>& console);
 /// V003: no agent answered in time; `reached` says how far the boot came.
 [[nodiscard]] Error agent_silent(long seconds, std::string_view reached, const std::vector<std::string>& console);
 /// V004: the image lacks what a VM needs.

@@ -105,6 +105,9 @@ void Vm::State::wait_until_ready(Clock::time_point started, const std::stop_toke
     if (stop.stop_requested()) throw Interrupted{};
     if (waits[1].revents != 0) throw_boot_failure();
   }
+  const auto time = std::chrono::system_clock::now().time_since_epoch();
+  agent->send(protocol::Type::Clock, protocol::encode_u64(static_cast<std::uint64_t>(
+                                         std::chrono::duration_cast<std::chrono::nanoseconds>(time).count())));
   const auto now = Clock::now();
   times.ready_seconds = seconds_between(started, now);
   times.agent_seconds = seconds_between(started, console->log().progress().agent_started.value_or(now));
@@ -116,8 +119,8 @@ void Vm::State::throw_boot_failure() {
   const auto progress = console->log().progress();
   const auto lines = console->log().last_lines();
   // What the agent complained of comes before the panic that it causes by ending.
-  if (!progress.complaint.empty()) throw guest_panicked(progress.complaint, lines);
-  if (!progress.panic.empty()) throw guest_panicked(progress.panic, lines);
+  if (!progress.complaint.empty()) throw guest_did_not_boot(progress.complaint, lines);
+  if (!progress.panic.empty()) throw guest_did_not_boot(fmt::format("kernel panic: {}", progress.panic), lines);
   throw qemu_failed(read_file_if_exists(complaints).value_or(""), lines);
 }
 

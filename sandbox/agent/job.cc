@@ -119,8 +119,8 @@ void Job::pump_input() {
     pending_start_ += gone;
     ungranted_ += static_cast<std::uint32_t>(gone);
   }
-  if (pending_start_ == pending_.size()) {
-    pending_.clear();
+  if (pending_start_ == pending_.size() || pending_start_ >= proto::kWindow / 2) {
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(pending_start_));
     pending_start_ = 0;
   }
   if (ungranted_ >= proto::kWindow / 4) {

@@ -35,6 +35,19 @@ using proto::Type;
 
 constexpr std::uint64_t kNanosecondsPerSecond = 1'000'000'000;
 
+/// Steps the clock to `now` unless it is right already: a step is something that services notice.
+void set_clock(std::uint64_t now) {
+  timespec mine{};
+  ::clock_gettime(CLOCK_REALTIME, &mine);
+  const auto current =
+      static_cast<std::uint64_t>(mine.tv_sec) * kNanosecondsPerSecond + static_cast<std::uint64_t>(mine.tv_nsec);
+  const auto difference = now > current ? now - current : current - now;
+  if (difference < kNanosecondsPerSecond) return;
+  const timespec time{.tv_sec = static_cast<time_t>(now / kNanosecondsPerSecond),
+                      .tv_nsec = static_cast<long>(now % kNanosecondsPerSecond)};
+  ::clock_settime(CLOCK_REALTIME, &time);
+}
+
 class Server {
  public:
   Server();
@@ -130,9 +143,7 @@ Server::Verdict Server::on_connection_frame(const Frame& frame) {
   if (frame.type == Type::Clock) {
     const auto now = proto::decode_u64(frame.payload);
     if (!now) return Verdict::Broken;
-    const timespec time{.tv_sec = static_cast<time_t>(*now / kNanosecondsPerSecond),
-                        .tv_nsec = static_cast<long>(*now % kNanosecondsPerSecond)};
-    ::clock_settime(CLOCK_REALTIME, &time);
+    set_clock(*now);
     return Verdict::Fine;
   }
   if (frame.type != Type::Shutdown) return Verdict::Broken;

@@ -34,6 +34,13 @@ TEST_CASE("how far a boot came is read from what agent and kernel say, in any ch
   CHECK(progress.panic == "Attempted to kill init! exitcode=0x00000100");
 }
 
+TEST_CASE("the trace after a panic does not push out what led to it") {
+  ConsoleLog log;
+  log.add("the reason\n[    2.0] Kernel panic - not syncing: VFS\n");
+  for (int i = 0; i < 40; ++i) log.add("trace\n");
+  CHECK(log.last_lines().front() == "the reason");
+}
+
 TEST_CASE("a kernel that says nothing has come nowhere") {
   const ConsoleLog log;
   CHECK_FALSE(log.progress().agent_started.has_value());
