@@ -7,6 +7,7 @@ version=$(find store -maxdepth 1 -type f \( -name 'version' -o -name 'format' -o
 sed -i 's/[0-9][0-9]*/999/' "$version"
 find store -type f -printf '%p %s %T@\n' | sort >before
 exits 4 blueprint build tiny.yaml
-err_has "newer"
+err_has "format 999"
+err_has "upgrade blueprint"
 exits 4 blueprint ls
 find store -type f -printf '%p %s %T@\n' | sort | cmp - before || fail "the store was written"

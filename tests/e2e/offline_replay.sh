@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# With its lock, a recipe builds again from the store's .debs when the mirror is gone, to the same digests.
+# With its lock, a recipe builds again from the kept .debs when the mirror is gone, to the same digest.
 . "$(dirname "$0")/../support/e2e.sh"
 need_root
 use_tiny
 before=$(image tiny digest)
 server fault drop '*'
 : >requests
-ok blueprint build tiny.yaml --no-cache --offline --locked
+mkdir other
+cp -a store/debs other/
+exits 5 blueprint build tiny.yaml --offline --locked --store "$WORK/empty"
+ok blueprint build tiny.yaml --offline --locked --store "$WORK/other"
 out_is "tiny $before"
 same "$(cat requests)" ""
 # Without the lock there is nothing to replay.

@@ -5,7 +5,7 @@
 need_root
 serve "$TINY"
 layers=('{packages: [greeter, large]}' '{files: [{path: /etc/motd, content: "hi\n"}]}' '{copy: {from: tree, to: /opt/tree}}'
-  '{users: [{name: user, uid: 1000}]}' '{run: "date >/etc/when; umask >>/etc/when; hostname >>/etc/when 2>&1 || uname -n >>/etc/when; ls -lR /opt >>/etc/when"}')
+  '{users: [{name: user, uid: 1000}]}' '{run: "date -u -d @$SOURCE_DATE_EPOCH >/etc/when; umask >>/etc/when; hostname >>/etc/when 2>&1 || uname -n >>/etc/when; ls -lR /opt >>/etc/when"}')
 make_place() {
   mkdir -p "$1/tree/sub"
   cp keyring.gpg "$1"

@@ -18,14 +18,13 @@ SOURCE=$(cd "$SUPPORT/../.." && pwd)
 : "${BLUEPRINT_BIN:?the directory of the built programs}" "${E2E_FIXTURES:?the directory of the fixtures}"
 export PYTHONDONTWRITEBYTECODE=1
 TINY=$E2E_FIXTURES/tiny-archive
-export SUPPORT SOURCE TINY
-
 # Short, because unix sockets lie in it.
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/bp-XXXXXX")
 cd "$WORK"
+export SUPPORT SOURCE TINY WORK
 for name in $(compgen -e); do
   case $name in
-    BLUEPRINT_BIN | E2E_* | PATH | TMPDIR | PYTHONDONTWRITEBYTECODE | SUPPORT | SOURCE | TINY | ASAN_OPTIONS | TSAN_OPTIONS) ;;
+    BLUEPRINT_BIN | E2E_* | PATH | TMPDIR | PYTHONDONTWRITEBYTECODE | SUPPORT | SOURCE | TINY | WORK | ASAN_OPTIONS | TSAN_OPTIONS) ;;
     *) unset "$name" 2>/dev/null || true ;;
   esac
 done

@@ -236,7 +236,7 @@ def host_programs(words):
         source = shutil.which(word, path="/usr/sbin:/usr/bin:/sbin:/bin")
         if source is None:
             raise ArchiveError(f"this machine has no program '{word}'")
-        paths["./usr/bin/" + word] = source
+        paths[f"./usr/{'sbin' if '/sbin/' in source else 'bin'}/{word}"] = source
         loaded = subprocess.run(["ldd", source], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
         for line in loaded.splitlines():
             found = re.search(r"(?:=> )?(/\S+) \(0x", line)
