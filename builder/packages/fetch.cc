@@ -155,7 +155,9 @@ std::uint64_t fetch_packages(const std::vector<LockedPackage>& packages,
     for (const auto* package : missing) names.push_back(shown_name(*package));
     throw debs_missing_offline(names);
   }
-  fs::create_directories(debs);
+  std::error_code failed;
+  fs::create_directories(debs, failed);
+  if (failed) throw os_error(fmt::format("create {}", debs.string()), failed.value());
   const auto bases = base_urls(repositories, mirrors);
   const auto http = registry_client::make_curl_http({.max_connections = kConnections,
                                                      .max_connections_per_host = kConnections,

@@ -74,6 +74,8 @@ CachedRelease fetch_detached(const RepositorySource& source, registry_client::Ht
   }
   const int status = transfers[0].response.status;
   if (status == 404) throw no_such_suite(source.release_url("InRelease"), source.suite, source.where);
+  if (transfers[0].response.success() && transfers[1].response.status == 404)
+    throw not_signed(source.release_url("InRelease"), "");
   for (const auto& transfer : transfers) {
     if (!transfer.response.success()) {
       throw registry_client::unexpected_status(transfer.request.method, transfer.request.url, transfer.response);

@@ -74,9 +74,8 @@ std::int64_t now_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-}  // namespace
-
-Resolution resolve_packages(const ResolveRequest& request, ThreadPool& pool, Events& events, std::stop_token stop) {
+Resolution resolve_in_cache(const ResolveRequest& request, ThreadPool& pool, Events& events,
+                            const std::stop_token& stop) {
   const fs::path cache = fs::absolute(request.cache);  // apt resolves relative names its own way
   const fs::path program = request.solver_program.empty() ? find_solver() : request.solver_program;
   const auto http = registry_client::make_curl_http(
@@ -109,6 +108,16 @@ Resolution resolve_packages(const ResolveRequest& request, ThreadPool& pool, Eve
   }
   events.finished("solve", fmt::format("{} packages", count));
   return resolution;
+}
+
+}  // namespace
+
+Resolution resolve_packages(const ResolveRequest& request, ThreadPool& pool, Events& events, std::stop_token stop) {
+  try {
+    return resolve_in_cache(request, pool, events, stop);
+  } catch (const fs::filesystem_error& error) {
+    throw os_error(fmt::format("use the cache of package indices, {}", error.path1().string()), error.code().value());
+  }
 }
 
 }  // namespace blueprint::packages

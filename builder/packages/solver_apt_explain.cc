@@ -1,5 +1,6 @@
 #include "builder/packages/solver_apt_explain.h"
 
+#include <memory>
 #include <set>
 
 #include <apt-pkg/depcache.h>
@@ -39,8 +40,8 @@ class Explainer {
 
   void explain_group(const pkgCache::PkgIterator& package, pkgCache::DepIterator start,
                      const pkgCache::DepIterator& end, int depth) {
-    std::string line = fmt::format("{}{} : {}: ", std::string(static_cast<std::size_t>(depth) * 2, ' '),
-                                   package.FullName(true), end.DepType());
+    std::string line = fmt::format("{}{}{} : {}: ", std::string(static_cast<std::size_t>(depth) * 2, ' '),
+                                   package.FullName(true), depth == 0 ? needed_by(package) : "", end.DepType());
     std::vector<pkgCache::PkgIterator> deeper;
     for (bool more = true; more; ++start) {
       more = start != end;
@@ -55,11 +56,29 @@ class Explainer {
     }
   }
 
+  /// " (needed by NAME)" for a package that nobody asked for: which of those that are being installed pulls it in.
+  std::string needed_by(const pkgCache::PkgIterator& package) {
+    if ((depcache_[package].Flags & pkgCache::Flag::Auto) == 0) return "";
+    for (auto dependency = package.RevDependsList(); !dependency.end(); ++dependency) {
+      const auto parent = dependency.ParentPkg();
+      const bool installing =
+          depcache_[parent].Install() && depcache_[parent].InstVerIter(depcache_) == dependency.ParentVer();
+      if (installing && depcache_.IsImportantDep(dependency))
+        return fmt::format(" (needed by {})", parent.FullName(true));
+    }
+    return "";
+  }
+
   std::string reason(const pkgCache::DepIterator& dependency, std::vector<pkgCache::PkgIterator>& deeper) {
     const auto target = dependency.TargetPkg();
     const auto installed = depcache_[target].InstVerIter(depcache_);
     if (!installed.end()) return fmt::format(" but {} is to be installed", installed.VerStr());
     const auto candidate = depcache_[target].CandidateVerIter(depcache_);
+    if (!candidate.end() && dependency->Version != 0) {
+      // apt would say "not going to be installed" here, which hides that no version will ever do.
+      const std::unique_ptr<pkgCache::Version*[]> fitting(dependency.AllTargets());
+      if (fitting[0] == nullptr) return fmt::format(" but the newest is {}", candidate.VerStr());
+    }
     if (!candidate.end()) {
       deeper.push_back(target);
       return " but it is not going to be installed";

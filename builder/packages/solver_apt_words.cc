@@ -54,7 +54,12 @@ std::vector<std::string> releases_of(const pkgCache::PkgIterator& package) {
   std::set<std::string> names;
   for (auto version = package.VersionList(); !version.end(); ++version) {
     for (auto file = version.FileList(); !file.end(); ++file) {
-      if (file.File().Codename() != nullptr) names.insert(file.File().Codename());
+      if (file.File().Codename() == nullptr || file.File().Archive() == nullptr) continue;
+      // Debian's pockets have code names of their own, and suites such as "oldstable-updates"; Ubuntu's share one code
+      // name.
+      const std::string codename = file.File().Codename();
+      const std::string archive = file.File().Archive();
+      names.insert(archive.starts_with(codename + "-") ? archive : codename);
     }
   }
   return {names.begin(), names.end()};
