@@ -29,7 +29,7 @@ Command cmd_cat() {
             const auto* entry = tree.resolve(flags->path);
             if (entry == nullptr || entry->type != layers::FileType::Regular) {
               throw Error({.kind = ErrorKind::Store,
-                           .code = "S050",
+                           .code = "S060",
                            .message = fmt::format("the image has no {}file '{}'", entry == nullptr ? "" : "regular ", printable(flags->path)),
                            .hints = {fmt::format("list a directory with: blueprint ls {} /", flags->image)}});
             }

@@ -98,7 +98,7 @@ int list_files(Context& context, const Flags& flags) {
   const auto tree = layers::load_tree(context.store(), image.layers);
   const auto* entry = tree.resolve(flags.path);
   if (entry == nullptr) {
-    throw Error({.kind = ErrorKind::Store, .code = "S050", .message = fmt::format("the image has no file '{}'", printable(flags.path))});
+    throw Error({.kind = ErrorKind::Store, .code = "S060", .message = fmt::format("the image has no file '{}'", printable(flags.path))});
   }
   const auto entries = entry->type == layers::FileType::Directory ? tree.list(entry->path) : std::vector<const layers::FileTree::Entry*>{entry};
   if (flags.json) {

@@ -242,6 +242,14 @@ ExitStatus BuildRoot::run(const RunOptions& options, const std::function<void(st
   return status;
 }
 
+ExitStatus BuildRoot::run_interactive(const RunOptions& options) {
+  const MountPoints mount_points(root());
+  ExitStatus status;
+  state_->mounts->inside(MountNamespace::Changes::Dropped,
+                         [&] { status = state_->runtime.run_attached(state_->container_spec(options)); });
+  return status;
+}
+
 void BuildRoot::close() {
   if (state_ == nullptr || !state_->mounts) return;
   if (state_->root) remove_staging();

@@ -71,6 +71,9 @@ class BuildRoot {
   ExitStatus run(const RunOptions& options, const std::function<void(std::string_view)>& on_output,
                  std::stop_token stop);
 
+  /// As run, for a person at a terminal: the command has this process' own stdin, stdout and stderr.
+  ExitStatus run_interactive(const RunOptions& options);
+
   /// Unmounts everything; the upper directory stays and may be moved away. Called by the destructor when it was not.
   void close();
 

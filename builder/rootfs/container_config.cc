@@ -70,7 +70,7 @@ Json process(const ContainerSpec& spec) {
   for (const char* set : {"bounding", "effective", "permitted"}) capabilities[set] = kCapabilities;
   Json user = {{"uid", spec.uid}, {"gid", spec.gid}, {"umask", 022}};
   if (!spec.groups.empty()) user["additionalGids"] = spec.groups;
-  return {{"terminal", false},
+  return {{"terminal", spec.terminal},
           {"user", std::move(user)},
           {"args", spec.argv},
           {"env", spec.environment},

@@ -19,6 +19,7 @@ struct ContainerSpec {
   std::uint32_t gid = 0;
   std::vector<std::uint32_t> groups;
   bool host_network = false;
+  bool terminal = false;  ///< a pseudo-terminal of its own
   struct Bind {
     std::string source;  ///< file or directory of the runtime's mount namespace
     std::string target;  ///< absolute path in the container

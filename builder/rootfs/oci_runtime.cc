@@ -140,39 +140,59 @@ OciRuntime::OciRuntime(fs::path work) : work_(std::move(work)) {
 
 ExitStatus OciRuntime::run(const ContainerSpec& spec, std::string_view input,
                            const std::function<void(std::string_view)>& on_output, std::stop_token stop) {
-  const fs::path unshare = require_program("unshare", "util-linux");
-  fs::create_directories(work_);
   ContainerSpec adapted = spec;
   if (spec.has_shell) adapted.argv = with_one_output(spec);
-  write_file_atomic(work_ / "config.json", container_config(adapted), 0600);
+  return run_container(
+      adapted, [&](Command command) { return run_with_output(std::move(command), spec, input, on_output, stop); },
+      on_output);
+}
+
+ExitStatus OciRuntime::run_attached(ContainerSpec spec) {
+  spec.terminal = ::isatty(STDIN_FILENO) == 1;
+  return run_container(
+      spec,
+      [](Command command) {
+        command.stdin_fd = STDIN_FILENO;
+        command.stdout_fd = STDOUT_FILENO;
+        command.stderr_fd = STDERR_FILENO;
+        return ChildProcess(command).wait();
+      },
+      [](std::string_view complaint) { write_all(STDERR_FILENO, complaint, "to stderr"); });
+}
+
+ExitStatus OciRuntime::run_container(const ContainerSpec& spec, const std::function<ExitStatus(Command)>& start,
+                                     const std::function<void(std::string_view)>& on_output) {
+  const fs::path unshare = require_program("unshare", "util-linux");
+  fs::create_directories(work_);
+  write_file_atomic(work_ / "config.json", container_config(spec), 0600);
   while (true) {
     const fs::path program = programs_.front();
     const std::string id =
         fmt::format("{}{}-{}-{}", kIdPrefix, ::getpid(), reinterpret_cast<std::uintptr_t>(this), ++runs_);
     const fs::path log = work_ / (id + ".log");
-    const ExitStatus status = run_with_output({.argv = {unshare.string(),
-                                                        "--mount",
-                                                        "--propagation",
-                                                        "slave",
-                                                        "--pid",
-                                                        "--fork",
-                                                        "--kill-child",
-                                                        "--mount-proc",
-                                                        program.string(),
-                                                        "--root",
-                                                        (work_ / "state").string(),
-                                                        "--log",
-                                                        log.string(),
-                                                        "--log-format",
-                                                        "json",
-                                                        "run",
-                                                        "--preserve-fds",
-                                                        "1",
-                                                        "--bundle",
-                                                        work_.string(),
-                                                        id},
-                                               .directory = "/"},
-                                              spec, input, on_output, stop);
+    const int passed_fds = spec.terminal ? 0 : 1;
+    const ExitStatus status = start({.argv = {unshare.string(),
+                                              "--mount",
+                                              "--propagation",
+                                              "slave",
+                                              "--pid",
+                                              "--fork",
+                                              "--kill-child",
+                                              "--mount-proc",
+                                              program.string(),
+                                              "--root",
+                                              (work_ / "state").string(),
+                                              "--log",
+                                              log.string(),
+                                              "--log-format",
+                                              "json",
+                                              "run",
+                                              "--preserve-fds",
+                                              std::to_string(passed_fds),
+                                              "--bundle",
+                                              work_.string(),
+                                              id},
+                                     .directory = "/"});
     const std::string complaint = status.success() ? "" : logged_error(log);
     std::error_code ignored;
     fs::remove(log, ignored);

@@ -28,7 +28,14 @@ class OciRuntime {
   ExitStatus run(const ContainerSpec& spec, std::string_view input,
                  const std::function<void(std::string_view)>& on_output, std::stop_token stop);
 
+  /// The same for a person: the container has this process' own stdin, stdout and stderr, and a terminal of its own when
+  /// stdin is one.
+  ExitStatus run_attached(ContainerSpec spec);
+
  private:
+  ExitStatus run_container(const ContainerSpec& spec, const std::function<ExitStatus(Command)>& start,
+                           const std::function<void(std::string_view)>& on_output);
+
   std::filesystem::path work_;
   std::vector<std::filesystem::path> programs_;
   unsigned runs_ = 0;
