@@ -30,7 +30,7 @@ int run(Context& context, const Flags& flags) {
   std::vector<Diagnostic> faults;
   for (const auto& recipe : flags.recipes) {
     try {
-      (void)recipe::load_recipe(recipe, context.search());
+      recipe::lint_recipe_file(recipe, context.search());
     } catch (const Error& error) {
       faults.insert(faults.end(), error.diagnostics().begin(), error.diagnostics().end());
     }
