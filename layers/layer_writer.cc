@@ -36,6 +36,7 @@
 #include "layers/layer_writer_errors.h"
 #include "layers/layer_writer_jobs.h"
 #include "layers/layer_writer_pipeline.h"
+#include "layers/layer_writer_source.h"
 
 namespace blueprint::layers {
 namespace {
@@ -45,6 +46,7 @@ using ext4::BlockRanges;
 
 /// Results that may wait for their turn: with jobs of up to 1 MiB, and as much compressed, 64 MiB.
 constexpr std::size_t kWindow = 32;
+constexpr std::uint64_t kScanBytes = 256ULL << 20;
 constexpr std::uint64_t kDeviceGrain = 128ULL << 20;
 constexpr std::uint32_t kFrameBlocks = kMaxFrameSize / kBlockSize;
 
@@ -130,6 +132,7 @@ class Writing {
   void open_parent();
   void collect_citable();
   void place_files();
+  [[nodiscard]] std::vector<BlockRange> stored_data(const PlannedChange& planned) const;
   void stream_data();
   [[nodiscard]] MadeData make(const DataJob& job);
   [[nodiscard]] MadeData make_metadata(std::span<const std::uint64_t> blocks);
@@ -217,9 +220,34 @@ void Writing::collect_citable() {
   }
 }
 
+// A file gets blocks for all of its size, and gives its holes back later: nobody has read it yet. One that is larger
+// than kScanBytes is read twice instead, because it could be larger than the device and mostly holes.
 void Writing::place_files() {
   holes_.resize(files_.size());
-  for (std::size_t i = 0; i < files_.size(); ++i) author_->place_file();
+  for (const std::size_t number : files_) {
+    const PlannedChange& planned = changes_[number];
+    if (planned.change.size <= kScanBytes) {
+      const BlockRange whole{0, blocks_of(planned.change.size)};
+      author_->place_file(std::span(&whole, 1));
+    } else if (std::holds_alternative<StoredFile>(planned.source)) {
+      author_->place_file(stored_data(planned));
+    } else {
+      check_stop();
+      author_->place_file(find_data(planned));
+    }
+  }
+}
+
+std::vector<BlockRange> Writing::stored_data(const PlannedChange& planned) const {
+  const auto& stored = std::get<StoredFile>(planned.source);
+  const auto index = store_.layer_index(stored.layer);
+  BlockRanges ranges;
+  std::uint64_t block = 0;
+  for (const DataPiece& piece : find_put(*index, stored.path)->pieces) {
+    if (piece.frame != DataPiece::kHole) ranges.add(block, piece.blocks);
+    block += piece.blocks;
+  }
+  return ranges.ranges();
 }
 
 void Writing::stream_data() {

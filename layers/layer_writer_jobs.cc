@@ -1,20 +1,10 @@
 #include "layers/layer_writer_jobs.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
-#include <string>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/error.h"
-#include "base/fd.h"
-#include "base/file.h"
-#include "layers/layer_writer_errors.h"
+#include "layers/layer_writer_source.h"
 
 namespace blueprint::layers {
 namespace {
@@ -23,8 +13,6 @@ constexpr std::uint64_t kPiecesPerJob = 8;
 constexpr std::uint64_t kCutEvery = 16;
 
 using Bytes = std::vector<std::byte>;
-
-std::uint64_t blocks_of(std::uint64_t bytes) { return (bytes + kBlockSize - 1) / kBlockSize; }
 
 /// FNV-1a: any fixed function would do.
 std::uint64_t hash_path(std::string_view path) {
@@ -40,98 +28,6 @@ void cut_large(std::vector<DataJob>& jobs, std::size_t file, std::uint64_t size)
   for (std::uint64_t offset = 0; offset < size; offset += kJobBytes) {
     jobs.push_back({DataJob::Kind::Pieces, file, 1, offset, std::min(kJobBytes, size - offset)});
   }
-}
-
-/// The bytes of one source, by ranges.
-class Source {
- public:
-  Source(const PlannedChange& planned) : change_(planned.change) {
-    if (const auto* memory = std::get_if<MemoryFile>(&planned.source)) {
-      memory_ = &memory->bytes;
-      if (memory_->size() != change_.size) throw malformed_change(change_.path, "its size is not that of its bytes");
-    } else if (const auto* host = std::get_if<HostFile>(&planned.source)) {
-      path_ = &host->path;
-      file_ = open_file(host->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-      check_unchanged();
-    } else {
-      throw malformed_change(change_.path, "it has a size and no data");
-    }
-  }
-
-  void read(std::uint64_t offset, std::span<std::byte> out) const {
-    if (memory_ != nullptr) {
-      std::memcpy(out.data(), memory_->data() + offset, out.size());
-      return;
-    }
-    while (!out.empty()) {
-      const ssize_t got = ::pread(file_.get(), out.data(), out.size(), static_cast<off_t>(offset));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw os_error("read " + *path_);
-      if (got == 0) throw source_changed(change_.path, *path_);
-      out = out.subspan(static_cast<std::size_t>(got));
-      offset += static_cast<std::uint64_t>(got);
-    }
-  }
-
-  /// Whether the host knows without reading that [offset, offset + size) is a hole.
-  [[nodiscard]] bool is_hole(std::uint64_t offset, std::uint64_t size) const {
-    if (memory_ != nullptr || !sparse_) return false;
-    const off_t data = ::lseek(file_.get(), static_cast<off_t>(offset), SEEK_DATA);
-    return data < 0 ? errno == ENXIO : static_cast<std::uint64_t>(data) >= offset + size;
-  }
-
- private:
-  void check_unchanged() {
-    struct stat status {};
-    if (::fstat(file_.get(), &status) != 0) throw os_error("stat " + *path_);
-    if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) != change_.size) {
-      throw source_changed(change_.path, *path_);
-    }
-    sparse_ = static_cast<std::uint64_t>(status.st_blocks) * 512 < change_.size;
-  }
-
-  const Change& change_;
-  const std::string* memory_ = nullptr;
-  const std::string* path_ = nullptr;
-  UniqueFd file_;
-  bool sparse_ = false;
-};
-
-bool is_zeros(std::span<const std::byte> bytes) {
-  // Equal to itself one byte further on, and begins with 0.
-  return bytes.empty() ||
-         (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
-}
-
-struct Run {
-  std::uint32_t first = 0;
-  std::uint32_t blocks = 0;
-  bool hole = false;
-};
-
-/// Cuts whole blocks into data and holes.
-std::vector<Run> find_holes(std::span<const std::byte> bytes) {
-  std::vector<Run> runs;
-  const auto push = [&](Run run) {
-    if (run.blocks == 0) return;
-    if (run.hole && run.blocks < kMinHoleBlocks) run.hole = false;
-    if (!runs.empty() && runs.back().hole == run.hole) {
-      runs.back().blocks += run.blocks;
-    } else {
-      runs.push_back(run);
-    }
-  };
-  Run run;
-  for (std::uint32_t block = 0; block * std::size_t{kBlockSize} < bytes.size(); ++block) {
-    const bool zeros = is_zeros(bytes.subspan(block * std::size_t{kBlockSize}, kBlockSize));
-    if (zeros != run.hole) {
-      push(run);
-      run = {block, 0, zeros};
-    }
-    ++run.blocks;
-  }
-  push(run);
-  return runs;
 }
 
 /// The digest of a piece of zeros, which holes make common.
@@ -171,7 +67,7 @@ class Maker {
 
   /// One piece of kMaxFrameSize, or the last one, of a large file. `bytes` are padded to blocks.
   void add_large_piece(std::size_t file, std::uint64_t offset, Bytes bytes, std::size_t unpadded) {
-    const std::vector<Run> runs = find_holes(bytes);
+    const std::vector<DataRun> runs = find_holes(bytes);
     const bool solid = runs.size() == 1 && !runs.front().hole;
     if (solid) {
       const bool whole = bytes.size() == unpadded;
@@ -185,7 +81,7 @@ class Maker {
     data_.digests.push_back({file, digest_of(std::span(bytes).first(unpadded))});
     Bytes kept;
     std::vector<std::size_t> waiting;  // pieces of the frame that is not made yet
-    for (const Run& run : runs) {
+    for (const DataRun& run : runs) {
       const auto part =
           std::span(bytes).subspan(run.first * std::size_t{kBlockSize}, run.blocks * std::size_t{kBlockSize});
       MadePiece piece{file, offset / kBlockSize + run.first, run.blocks, DataPiece::kHole, 0};
@@ -234,7 +130,7 @@ void add_cited(MadeData& data, const Citable::File& stored, std::size_t file) {
 }
 
 MadeData make_pieces(const DataJob& job, const PlannedChange& planned, Maker& maker) {
-  const Source source(planned);
+  const SourceReader source(planned);
   if (source.is_hole(job.offset, job.size)) {
     maker.add_holes(job.first_file, job.offset / kBlockSize, blocks_of(job.size));
     for (std::uint64_t done = 0; done < job.size; done += kMaxFrameSize) {
@@ -266,7 +162,7 @@ MadeData make_small_files(const DataJob& job, const std::vector<PlannedChange>& 
     const std::size_t at = packed.size();
     packed.resize(at + blocks_of(size) * kBlockSize);
     const auto bytes = std::span(packed).subspan(at);
-    Source(planned).read(0, bytes.first(size));
+    SourceReader(planned).read(0, bytes.first(size));
     const Digest digest = maker.digest_of(bytes.first(size));
     if (const auto stored = citable.find_file(digest, size)) {
       packed.resize(at);
@@ -275,7 +171,7 @@ MadeData make_small_files(const DataJob& job, const std::vector<PlannedChange>& 
     }
     data.digests.push_back({file, digest});
     Bytes kept;
-    for (const Run& run : find_holes(bytes)) {
+    for (const DataRun& run : find_holes(bytes)) {
       const auto part = bytes.subspan(run.first * std::size_t{kBlockSize}, run.blocks * std::size_t{kBlockSize});
       MadePiece piece{file, run.first, run.blocks, DataPiece::kHole, 0};
       if (!run.hole) {

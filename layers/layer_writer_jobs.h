@@ -35,11 +35,6 @@ struct DataJob {
 [[nodiscard]] std::vector<DataJob> cut_into_jobs(const std::vector<PlannedChange>& changes,
                                                  std::span<const std::size_t> files);
 
-/// A run of zeros of at least so many blocks, within one piece of kMaxFrameSize of a file, is a hole in the image
-/// whether or not it is one on the host: so an image does not depend on what the host's file system makes of holes.
-/// Shorter ones would cost more in extents than they save.
-inline constexpr std::uint32_t kMinHoleBlocks = 8;
-
 /// A frame as it came out of a job.
 struct MadeFrame {
   Digest digest;

@@ -12,8 +12,6 @@
 namespace blueprint::layers::ext4 {
 namespace {
 
-std::uint64_t div_up(std::uint64_t value, std::uint64_t unit) { return value / unit + (value % unit != 0 ? 1 : 0); }
-
 /// `runs` without `holes`; what is taken out goes to `released`.
 std::vector<FileRun> without(std::span<const PlacedRun> runs, std::span<const BlockRange> holes,
                              std::vector<BlockRange>& released) {
@@ -70,11 +68,9 @@ std::vector<std::size_t> Author::files() const {
   return result;
 }
 
-const PlacedFile& Author::place_file(std::span<const BlockRange> parts) {
+void Author::place_file(std::span<const BlockRange> parts) {
   const std::size_t number = state_->pending.at(state_->placed.size()).change;
   const Change& change = (*state_->changes)[number].change;
-  const BlockRange whole{0, div_up(change.size, kBlockSize)};
-  if (parts.empty()) parts = std::span(&whole, 1);
   std::uint64_t blocks = 0;
   for (const BlockRange& part : parts) blocks += part.blocks;
 
@@ -91,7 +87,6 @@ const PlacedFile& Author::place_file(std::span<const BlockRange> parts) {
     }
   }
   state_->placed.push_back(std::move(file));
-  return state_->placed.back();
 }
 
 const std::vector<PlacedFile>& Author::placed() const { return state_->placed; }

@@ -49,9 +49,8 @@ class Author {
 
   /// Indices of the changes that have data to place, in order.
   [[nodiscard]] std::vector<std::size_t> files() const;
-  /// Gives the next of files() its blocks, all of them or, when `parts` is not empty, those of its parts that are not
-  /// holes.
-  const PlacedFile& place_file(std::span<const BlockRange> parts = {});
+  /// Gives the next of files() room for `parts` of it, sorted and disjoint ranges of its blocks; the rest are holes.
+  void place_file(std::span<const BlockRange> parts);
   [[nodiscard]] const std::vector<PlacedFile>& placed() const;
   /// `holes` are sorted and disjoint ranges of the blocks of placed()[file].
   void finish_file(std::size_t file, std::span<const BlockRange> holes);
