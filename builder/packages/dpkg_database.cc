@@ -62,6 +62,11 @@ bool is_installed(const ControlStanza& stanza) {
   return !status.ends_with(" not-installed") && !status.ends_with(" config-files");
 }
 
+/// Leaves a file that is already so alone: a layer should not hold it.
+void write_if_changed(const RootDir& root, const std::string& path, const std::string& text) {
+  if (root.read_file_if_exists(path) != text) root.write_file(path, text);
+}
+
 /// Control files get the mode and time of the archive, as dpkg gives them.
 void write_info_file(const RootDir& root, const std::string& path, const ControlFile& file) {
   root.remove_file(path);
@@ -204,10 +209,8 @@ void DpkgDatabase::disown(const std::string& info_name, const std::string& path)
 void DpkgDatabase::add_unpacked(const StagedPackage& package, const std::vector<std::string>& listed,
                                 const std::vector<std::pair<std::string, std::string>>& conffiles) {
   const std::string base = kInfo + package.info_name();
-  std::string list = "/.\n";
-  for (const auto& path : listed) {
-    if (!path.empty()) list += "/" + path + "\n";
-  }
+  std::string list;
+  for (const auto& path : listed) list += path.empty() ? "/.\n" : "/" + path + "\n";
   root_.write_file(base + ".list", list);
   for (const auto& file : package.control_files) write_info_file(root_, base + "." + file.name, file);
   if (!package.find_control_file("md5sums")) {
@@ -215,7 +218,7 @@ void DpkgDatabase::add_unpacked(const StagedPackage& package, const std::vector<
     for (const auto& staged : package.members) {
       if (!staged.md5.empty()) sums += fmt::format("{}  {}\n", staged.md5, staged.member.path);
     }
-    if (!sums.empty()) root_.write_file(base + ".md5sums", sums);
+    root_.write_file(base + ".md5sums", sums);  // even when empty: dpkg --audit misses it otherwise
   }
   if (lists_loaded_) {
     for (const auto& path : listed) owners_[usr_.canonical(path)].push_back(package.info_name());
@@ -276,7 +279,7 @@ void DpkgDatabase::write_triggers() {
   const std::string directory = kTriggers;
   std::string file;
   for (const auto& [path, interested] : file_interest_) file += fmt::format("{} {}\n", path, interested);
-  root_.write_file(directory + "File", file);
+  write_if_changed(root_, directory + "File", file);
   for (const auto& [trigger, interested] : name_interest_) {
     if (trigger.find('/') != std::string::npos) continue;
     auto lines = split(root_.read_file_if_exists(directory + trigger).value_or(""), '\n');
@@ -286,12 +289,12 @@ void DpkgDatabase::write_triggers() {
       std::erase_if(lines, [&](const std::string& line) { return line.substr(0, line.find('/')) == package; });
       lines.push_back(one);
     }
-    root_.write_file(directory + trigger, join(lines, "\n") + "\n");
+    write_if_changed(root_, directory + trigger, join(lines, "\n") + "\n");
   }
   // "-": nobody waits. Whoever activates during unpacking is configured in the run that also processes the triggers.
   std::string unincorporated = root_.read_file_if_exists(directory + "Unincorp").value_or("");
   for (const auto& trigger : activated_) unincorporated += trigger + " -\n";
-  root_.write_file(directory + "Unincorp", unincorporated);
+  write_if_changed(root_, directory + "Unincorp", unincorporated);
 }
 
 }  // namespace blueprint::packages

@@ -9,8 +9,8 @@ namespace blueprint::test {
 namespace fs = std::filesystem;
 namespace {
 
-void copy_in(const fs::path& root, const fs::path& file) {
-  const fs::path target = root / file.relative_path();
+void copy_in(const fs::path& root, const fs::path& file, const fs::path& as) {
+  const fs::path target = root / as.relative_path();
   fs::create_directories(target.parent_path());
   fs::copy_file(fs::canonical(file), target, fs::copy_options::skip_existing);
 }
@@ -30,12 +30,13 @@ void make_small_root(const fs::path& root, const std::vector<std::string>& progr
   write_file_atomic(root / "etc/group", "root:x:0:\n");
   for (const auto& program : programs) {
     const fs::path path = require_program(program, program);
-    copy_in(root, fs::path("/usr/bin") / path.filename());
+    copy_in(root, path, fs::path("/usr/bin") / path.filename());
     const Finished libraries = run({.argv = {"ldd", path.string()}});
     for (const auto& line : split(libraries.out, '\n')) {
       const std::size_t slash = line.find('/');
       if (slash == std::string::npos) continue;
-      copy_in(root, line.substr(slash, line.find(' ', slash) - slash));
+      const std::string library = line.substr(slash, line.find(' ', slash) - slash);
+      copy_in(root, library, library);
     }
   }
 }
