@@ -60,7 +60,10 @@ void mount_overlay(const BuildRoot::Options& options) {
   // overlayfs wants the topmost first.
   for (std::size_t i = options.lower.size(); i-- > 0;) {
     const std::string name = fmt::format("l{}", i);
-    if (::symlink(fs::absolute(options.lower[i]).c_str(), name.c_str()) != 0) throw os_error("name a lower directory");
+    // The root of a failed step is opened again with the names of its first life.
+    if (::symlink(fs::absolute(options.lower[i]).c_str(), name.c_str()) != 0 && errno != EEXIST) {
+      throw os_error("name a lower directory");
+    }
     lower += (lower.empty() ? "" : ":") + name;
   }
   // No index, metacopy or redirects: the upper directory must say by itself what the step changed, as whole files,
@@ -183,6 +186,8 @@ BuildRoot::BuildRoot(Options options) {
     return;
   }
   copy_root_metadata(o.lower.back(), o.work / "upper");
+  // What an earlier mount left in it, such as the mark of a volatile one, would make the kernel refuse a second.
+  remove_tree(o.work / "work");
   make_directory(o.work / "work", 0700);
   make_directory(o.work / "merged", 0755);
   state_->mounts->inside(MountNamespace::Changes::Kept, [this, &o] {

@@ -41,7 +41,8 @@ class BuildRoot {
  public:
   struct Options {
     std::vector<std::filesystem::path> lower;  ///< parent first (the bottom); overlayfs form
-    std::filesystem::path work;  ///< an empty directory of ours (upper, work, bundle); same file system as the store
+    /// A directory of ours (upper, work, bundle) on the file system of the store: empty, or the root of a failed step.
+    std::filesystem::path work;
     std::int64_t epoch = 0;      ///< SOURCE_DATE_EPOCH of the commands; a time in the future counts as now
     std::string hostname = "blueprint";
   };
