@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
-#include <set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -26,7 +25,7 @@
 #include "base/file.h"
 #include "base/root_dir.h"
 #include "base/text.h"
-#include "layers/errors.h"
+#include "layers/checkout_select.h"
 #include "layers/file_reader.h"
 #include "layers/layer_writer.h"
 
@@ -38,10 +37,10 @@ using Entry = FileTree::Entry;
 constexpr std::size_t kBatchFiles = 256;
 constexpr std::uint64_t kBatchBytes = 8ULL << 20;
 
-FileTree tree_of(const Store& store, const std::vector<LayerRef>& layers, std::size_t count) {
+std::vector<std::shared_ptr<const LayerIndex>> indices_of(const Store& store, const std::vector<LayerRef>& layers) {
   std::vector<std::shared_ptr<const LayerIndex>> indices;
-  for (std::size_t i = 0; i < count; ++i) indices.push_back(store.layer_index(layers[i].digest));
-  return FileTree(indices);
+  for (const auto& layer : layers) indices.push_back(store.layer_index(layer.digest));
+  return indices;
 }
 
 void check(int result, std::string_view action, const Entry& entry) {
@@ -83,8 +82,8 @@ class Checkout {
   Checkout(const Store& store, const std::vector<LayerRef>& layers, std::size_t which, const std::string& directory,
            ThreadPool& pool)
       : root_(directory),
-        before_(tree_of(store, layers, which)),
-        after_(tree_of(store, layers, which + 1)),
+        before_(tree_of(indices_of(store, layers), which)),
+        after_(tree_of(indices_of(store, layers), which + 1)),
         first_layer_(which == 0),
         store_(store),
         layers_(layers),
@@ -111,41 +110,12 @@ class Checkout {
 
  private:
   void select(const LayerIndex& index) {
-    std::set<const Entry*> selected;  // entries lie in one vector, in path order
-    const Entry* base = after_.entries().data();
-    std::map<std::uint64_t, std::vector<const Entry*>> names;
-    for (const auto& entry : after_.entries()) {
-      if (entry.links > 1) names[entry.inode].push_back(&entry);
-    }
-    const auto add = [&](const Entry& entry) {
-      selected.insert(&entry);
-      if (entry.links > 1) selected.insert(names[entry.inode].begin(), names[entry.inode].end());
-    };
-    selected.insert(base);
-    for (const auto& change : index.changes) {
-      if (change.kind == ChangeKind::Remove) {
-        const Entry* parent = after_.find(parent_path(change.path));
-        if (parent == nullptr || before_.find(change.path) == nullptr) continue;
-        whiteouts_.push_back(change.path);
-        add(*parent);
-        continue;
-      }
-      const Entry* entry = after_.find(change.path);
-      if (entry == nullptr)
-        throw layers_do_not_fit(change.path, "the layer changes it, and it is not there afterwards");
-      add(*entry);
-    }
-    std::vector<const Entry*> parents;
-    for (const Entry* entry : selected) {
-      for (auto path = parent_path(entry->path); !path.empty(); path = parent_path(path))
-        parents.push_back(after_.find(path));
-    }
-    selected.insert(parents.begin(), parents.end());
-    selected.erase(nullptr);
-    sort_out(selected);
+    LayerFiles files = layer_files(index, before_, after_);
+    whiteouts_ = std::move(files.removed);
+    sort_out(files.present);
   }
 
-  void sort_out(const std::set<const Entry*>& selected) {
+  void sort_out(const std::vector<const Entry*>& selected) {
     std::map<std::uint64_t, const Entry*> first_names;
     for (const Entry* entry : selected) {
       if (entry->type == FileType::Directory) {
