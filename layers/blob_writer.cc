@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 
@@ -47,6 +48,29 @@ std::uint32_t BlobWriter::cite(const Digest& blob, const Frame& frame) {
   frames_.back().blob = known->second;
   by_digest_.emplace(frame.digest, number);
   return number;
+}
+
+void BlobWriter::absorb(std::uint32_t number, std::span<const std::byte> compressed) {
+  Frame& frame = frames_.at(number);
+  frame.blob = 0;
+  frame.offset = size_bytes_;
+  append(compressed);
+}
+
+void BlobWriter::drop_unused_blobs() {
+  std::vector<std::uint32_t> number_now(blobs_.size() + 1);
+  for (const Frame& frame : frames_) number_now[frame.blob] = 1;
+  number_now[0] = 0;
+  std::vector<Digest> kept;
+  blob_numbers_.clear();
+  for (std::size_t i = 0; i < blobs_.size(); ++i) {
+    if (number_now[i + 1] == 0) continue;
+    kept.push_back(blobs_[i]);
+    number_now[i + 1] = static_cast<std::uint32_t>(kept.size());
+    blob_numbers_.emplace(blobs_[i], number_now[i + 1]);
+  }
+  for (Frame& frame : frames_) frame.blob = number_now[frame.blob];
+  blobs_ = std::move(kept);
 }
 
 void BlobWriter::append(std::span<const std::byte> bytes) {

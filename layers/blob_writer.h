@@ -33,6 +33,11 @@ class BlobWriter {
   /// Enters a frame of another blob (frame.blob is not looked at) that the table does not have; returns its number.
   std::uint32_t cite(const Digest& blob, const Frame& frame);
 
+  /// Appends a frame that was cited: from now on it is this blob's own.
+  void absorb(std::uint32_t number, std::span<const std::byte> compressed);
+  /// Forgets blobs that no frame is in any more.
+  void drop_unused_blobs();
+
   [[nodiscard]] const std::vector<Frame>& frames() const { return frames_; }
   [[nodiscard]] const std::vector<Digest>& blobs() const { return blobs_; }
   [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }

@@ -26,16 +26,16 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
-#include "layers/blob_reader.h"
 #include "layers/blob_writer.h"
 #include "layers/cite.h"
-#include "layers/content_digest.h"
-#include "layers/device.h"
+#include "layers/cite_repack.h"
 #include "layers/ext4/author.h"
 #include "layers/ext4/inode.h"
+#include "layers/layer_writer_digest.h"
 #include "layers/layer_writer_errors.h"
 #include "layers/layer_writer_jobs.h"
 #include "layers/layer_writer_pipeline.h"
+#include "layers/layer_writer_record.h"
 #include "layers/layer_writer_source.h"
 
 namespace blueprint::layers {
@@ -49,24 +49,6 @@ constexpr std::size_t kWindow = 32;
 constexpr std::uint64_t kScanBytes = 256ULL << 20;
 constexpr std::uint64_t kDeviceGrain = 128ULL << 20;
 constexpr std::uint32_t kFrameBlocks = kMaxFrameSize / kBlockSize;
-
-/// The blobs of the store, and the one that is being written under the digest of zeros.
-class BlobsAndDraft final : public BlobReader {
- public:
-  BlobsAndDraft(const Store& store, const BlobWriter& draft)
-      : files_(store.root() / "blobs" / "sha256"), draft_(draft) {}
-  [[nodiscard]] std::uint64_t size_bytes(const Digest& blob) const override {
-    return blob == Digest() ? draft_.size_bytes() : files_.size_bytes(blob);
-  }
-  void read(const Digest& blob, std::uint64_t offset, std::span<std::byte> out) const override {
-    if (blob != Digest()) return files_.read(blob, offset, out);
-    pread_all(draft_.fd(), out, offset, draft_.path().string());
-  }
-
- private:
-  BlobFiles files_;
-  const BlobWriter& draft_;
-};
 
 bool is_zeros(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
@@ -122,8 +104,10 @@ class Writing {
     stream_data();
     finish_metadata();
     store_metadata();
+    result_.stored_bytes = recorder_->stored_bytes() + repack(blob_, store_, blobs_of_parent());
+    result_.cited_bytes = recorder_->cited_bytes();
     make_index();
-    compute_content_digest();
+    update_content_digest(index_, parent_, recorder_->finish_spans(), store_, blob_, pool_, stop_);
     return publish();
   }
 
@@ -138,16 +122,11 @@ class Writing {
   [[nodiscard]] MadeData make_metadata(std::span<const std::uint64_t> blocks);
   template <typename Work>
   MadeData with_tools(Work&& work);
-  void consume(const MadeData& data);
-  [[nodiscard]] std::vector<std::uint32_t> enter_frames(const MadeData& data);
-  void add_piece(const MadePiece& piece, std::uint32_t frame);
-  void add_digest(const MadeDigest& digest);
-  void settle_digest(Change& change, const Digest& digest);
   void finish_metadata();
   void store_metadata();
+  [[nodiscard]] std::unordered_set<Digest, DigestHash> blobs_of_parent() const;
   void make_index();
   void add_zero_extents();
-  void compute_content_digest();
   WriteResult publish();
   void check_stop() const {
     if (stop_.stop_requested()) throw Interrupted();
@@ -166,13 +145,11 @@ class Writing {
   std::vector<std::shared_ptr<const LayerIndex>> parent_indices_;
   Citable citable_;
   std::unique_ptr<ext4::Author> author_;
-  std::vector<std::size_t> files_;              ///< author_->files()
-  std::vector<std::vector<BlockRange>> holes_;  ///< by file
+  std::vector<std::size_t> files_;  ///< author_->files()
   BlobWriter blob_;
+  std::unique_ptr<DataRecorder> recorder_;
   LayerIndex index_;
-  BlockRanges zeros_;                 ///< what must read as zeros now
-  Sha256 pieces_hash_;                ///< of the large file at hand
-  std::uint64_t digested_bytes_ = 0;  ///< of that file
+  BlockRanges zeros_;  ///< what must read as zeros now
   WriteResult result_;
   std::mutex tools_mutex_;
   std::vector<std::unique_ptr<DataTools>> idle_tools_;
@@ -223,7 +200,6 @@ void Writing::collect_citable() {
 // A file gets blocks for all of its size, and gives its holes back later: nobody has read it yet. One that is larger
 // than kScanBytes is read twice instead, because it could be larger than the device and mostly holes.
 void Writing::place_files() {
-  holes_.resize(files_.size());
   for (const std::size_t number : files_) {
     const PlannedChange& planned = changes_[number];
     if (planned.change.size <= kScanBytes) {
@@ -251,13 +227,14 @@ std::vector<BlockRange> Writing::stored_data(const PlannedChange& planned) const
 }
 
 void Writing::stream_data() {
+  recorder_ = std::make_unique<DataRecorder>(blob_, changes_, files_, *author_, pool_);
   const std::vector<DataJob> jobs = cut_into_jobs(changes_, files_);
   std::uint64_t bytes_done = 0;
   std::size_t next = 0;
   run_in_order<MadeData>(
       pool_, stop_, jobs.size(), kWindow, [&](std::size_t number) { return make(jobs[number]); },
       [&](MadeData data) {
-        consume(data);
+        recorder_->record(data);
         bytes_done += jobs[next].size;
         events_.progress(stage_, {.items = jobs[next].first_file + jobs[next].file_count,
                                   .items_total = files_.size(),
@@ -303,79 +280,9 @@ MadeData Writing::with_tools(Work&& work) {
   return data;
 }
 
-void Writing::consume(const MadeData& data) {
-  const std::vector<std::uint32_t> numbers = enter_frames(data);
-  for (const MadePiece& piece : data.pieces) {
-    add_piece(piece, piece.frame == DataPiece::kHole ? DataPiece::kHole : numbers[piece.frame]);
-  }
-  for (const MadeDigest& digest : data.digests) add_digest(digest);
-}
-
-// The numbers in the index of the frames of `data`. Two equal frames may have been compressed at the same time: the
-// second is dropped here.
-std::vector<std::uint32_t> Writing::enter_frames(const MadeData& data) {
-  std::vector<std::uint32_t> numbers;
-  for (const MadeFrame& frame : data.frames) {
-    if (const std::uint32_t* known = blob_.find(frame.digest)) {
-      numbers.push_back(*known);
-    } else if (frame.cited) {
-      numbers.push_back(blob_.cite(frame.cited->blob, frame.cited->frame));
-      result_.cited_bytes += frame.size;
-    } else {
-      numbers.push_back(blob_.store(frame.digest, frame.size, frame.compressed));
-      result_.stored_bytes += frame.compressed.size();
-    }
-  }
-  return numbers;
-}
-
-void Writing::add_piece(const MadePiece& piece, std::uint32_t frame) {
-  auto& pieces = changes_[files_[piece.file]].change.pieces;
-  if (frame == DataPiece::kHole) {
-    auto& holes = holes_[piece.file];
-    if (!pieces.empty() && pieces.back().frame == DataPiece::kHole) {
-      pieces.back().blocks += piece.blocks;
-      holes.back().blocks += piece.blocks;
-    } else {
-      pieces.push_back({DataPiece::kHole, 0, piece.blocks});
-      holes.push_back({piece.file_block, piece.blocks});
-    }
-    return;
-  }
-  pieces.push_back({frame, piece.frame_block, piece.blocks});
-  // A piece may lie in several runs of the device.
-  const auto& runs = author_->placed()[piece.file].runs;
-  auto run = std::upper_bound(runs.begin(), runs.end(), piece.file_block,
-                              [](std::uint64_t block, const ext4::PlacedRun& r) { return block < r.file_block; }) -
-             1;
-  for (std::uint32_t done = 0; done < piece.blocks; ++run) {
-    const std::uint64_t skip = piece.file_block + done - run->file_block;
-    const auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(piece.blocks - done, run->blocks - skip));
-    index_.extents.push_back({run->device_block + skip, part, frame, piece.frame_block + done});
-    done += part;
-  }
-}
-
-void Writing::add_digest(const MadeDigest& digest) {
-  Change& change = changes_[files_[digest.file]].change;
-  const bool is_whole =
-      change.size <= kMaxFrameSize || std::holds_alternative<StoredFile>(changes_[files_[digest.file]].source);
-  if (is_whole) return settle_digest(change, digest.digest);
-  pieces_hash_.update(std::as_bytes(std::span(digest.digest.bytes)));
-  digested_bytes_ += kMaxFrameSize;
-  if (digested_bytes_ < change.size) return;
-  digested_bytes_ = 0;
-  settle_digest(change, pieces_hash_.finish());
-}
-
-void Writing::settle_digest(Change& change, const Digest& digest) {
-  if (change.data_digest != Digest() && change.data_digest != digest) throw source_changed(change.path, change.path);
-  change.data_digest = digest;
-}
-
 void Writing::finish_metadata() {
   check_stop();
-  for (std::size_t i = 0; i < files_.size(); ++i) author_->finish_file(i, holes_[i]);
+  for (std::size_t i = 0; i < files_.size(); ++i) author_->finish_file(i, recorder_->holes(i));
   author_->commit(uuid_of(changes_));
 }
 
@@ -398,15 +305,20 @@ void Writing::store_metadata() {
   std::size_t next = 0;
   run_in_order<MadeData>(
       pool_, stop_, groups.size(), kWindow, [&](std::size_t number) { return make_metadata(groups[number]); },
-      [&](MadeData data) {
-        const std::uint32_t frame = enter_frames(data).front();
-        std::uint32_t frame_block = 0;
-        for (const std::uint64_t block : groups[next]) index_.extents.push_back({block, 1, frame, frame_block++});
-        ++next;
-      });
+      [&](MadeData data) { recorder_->record(data, groups[next++]); });
+}
+
+std::unordered_set<Digest, DigestHash> Writing::blobs_of_parent() const {
+  std::unordered_set<Digest, DigestHash> blobs;
+  for (std::size_t i = 0; i < parent_.size(); ++i) {
+    blobs.insert(parent_[i].digest);
+    blobs.insert(parent_indices_[i]->blobs.begin(), parent_indices_[i]->blobs.end());
+  }
+  return blobs;
 }
 
 void Writing::make_index() {
+  index_.extents = std::move(recorder_->extents());
   for (const BlockRange& range : author_->freed()) zeros_.add(range.first, range.blocks);
   for (const Extent& extent : index_.extents) zeros_.remove(extent.first_block, extent.blocks);
   if (device_) add_zero_extents();
@@ -440,43 +352,6 @@ void Writing::add_zero_extents() {
       index_.extents.push_back({first, static_cast<std::uint32_t>(end - first), Extent::kZero, 0});
     }
   }
-}
-
-void Writing::compute_content_digest() {
-  check_stop();
-  SpanTree tree;
-  std::vector<BlockMap::Layer> layers;
-  for (std::size_t i = 0; i < parent_.size(); ++i) {
-    tree.add(parent_indices_[i]->spans);
-    layers.push_back({parent_[i].digest, parent_indices_[i].get()});
-  }
-  layers.push_back({Digest(), &index_});
-  blob_.flush();
-  const ImageDevice device(std::make_unique<BlobsAndDraft>(store_, blob_), BlockMap(layers), 32ULL << 20);
-
-  std::vector<std::uint64_t> spans;
-  for (const Extent& extent : index_.extents) {
-    const std::uint64_t last = ((extent.first_block + extent.blocks) * kBlockSize - 1) / kSpanBytes;
-    for (std::uint64_t span = extent.first_block * kBlockSize / kSpanBytes; span <= last; ++span) {
-      if (spans.empty() || spans.back() < span) spans.push_back(span);
-    }
-  }
-  std::size_t next = 0;
-  run_in_order<Digest>(
-      pool_, stop_, spans.size(), kWindow,
-      [&](std::size_t number) {
-        const std::uint64_t begin = spans[number] * kSpanBytes;
-        std::vector<std::byte> bytes(std::min(kSpanBytes, index_.device_bytes - begin));
-        device.read(begin, bytes);
-        return span_digest(bytes);
-      },
-      [&](Digest digest) {
-        const std::uint64_t span = spans[next++];
-        if (tree.get(span) == digest) return;
-        tree.set(span, digest);
-        index_.spans.push_back({span, digest});
-      });
-  index_.content_digest = tree.root(index_.device_bytes);
 }
 
 WriteResult Writing::publish() {
