@@ -4,9 +4,7 @@
 #include <memory>
 #include <set>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -103,10 +101,7 @@ std::optional<Wanted> locate(const IndexRequest& request, const FetchedRepositor
   if (plain != files.end()) {
     wanted.plain_size = plain->second.size_bytes;
     index.file = request.cache / "packages" / index.sha256.hex();
-    if (is_cached(index.file, index.sha256)) {
-      ::utimensat(AT_FDCWD, index.file.c_str(), nullptr, 0);  // in use: see prune in solver.cc
-      return std::nullopt;
-    }
+    if (is_cached(index.file, index.sha256)) return std::nullopt;
   }
   return wanted;
 }

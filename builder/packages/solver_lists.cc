@@ -4,9 +4,7 @@
 
 #include <chrono>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -19,18 +17,14 @@ namespace {
 
 constexpr auto kKeepUnused = std::chrono::hours(14 * 24);
 
-/// "r0_dists_bookworm_": how apt writes "http://r0/dists/bookworm/" as the beginning of a file name; '_' of the
-/// original is %5f.
-std::string list_prefix(std::size_t repository, const RepositorySource& source) {
-  const bool flat = source.suite.ends_with('/');
-  std::string path = flat ? source.suite : "dists/" + source.suite + "/";
-  if (path == "./" || path == "/") path = "./";
-  std::string name = fmt::format("r{}_", repository);
+/// As apt writes a path in the name of a list file.
+std::string encoded(std::string_view path) {
+  std::string name;
   for (const char c : path) {
     if (c == '/') {
       name += '_';
-    } else if (c == '_') {
-      name += "%5f";
+    } else if (std::string_view("_~%=!@#$^&*<>|\\\"{}[]").find(c) != std::string_view::npos) {
+      name += fmt::format("%{:02x}", static_cast<unsigned char>(c));
     } else {
       name += c;
     }
@@ -38,18 +32,11 @@ std::string list_prefix(std::size_t repository, const RepositorySource& source) 
   return name;
 }
 
-std::string encoded(std::string_view text) {
-  std::string name;
-  for (const char c : text) {
-    if (c == '/') {
-      name += '_';
-    } else if (c == '_') {
-      name += "%5f";
-    } else {
-      name += c;
-    }
-  }
-  return name;
+/// "r0_dists_bookworm_": what the names of a suite's list files begin with.
+std::string list_prefix(std::size_t repository, const RepositorySource& source) {
+  const bool flat = source.suite.ends_with('/');
+  const std::string directory = !flat ? "dists/" + source.suite + "/" : source.suite == "/" ? "" : source.suite;
+  return fmt::format("r{}_{}", repository, encoded(directory));
 }
 
 std::string sources_list(const std::vector<FetchedRepository>& repositories, const std::string& architecture) {
@@ -73,14 +60,29 @@ Digest lists_key(const std::vector<FetchedRepository>& repositories, const std::
   return hash.finish();
 }
 
-void touch(const fs::path& path) { ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0); }
-
+/// Drops what nobody has used for long. An index that a directory of lists still links is in use; its own time says
+/// nothing, because apt takes a file with another time for another file.
 void prune(const fs::path& cache) {
   std::error_code ignored;
   const auto oldest = fs::file_time_type::clock::now() - kKeepUnused;
   for (const char* kind : {"solver", "packages", "tmp"}) {
     for (const auto& entry : fs::directory_iterator(cache / kind, ignored)) {
-      if (entry.last_write_time(ignored) < oldest) remove_tree(entry.path());
+      const bool linked = entry.is_regular_file(ignored) && entry.hard_link_count(ignored) > 1;
+      if (!linked && entry.last_write_time(ignored) < oldest) remove_tree(entry.path());
+    }
+  }
+}
+
+/// Links every index into `lists`, replacing links to a file that was found damaged and fetched again.
+void link_indices(const std::vector<FetchedRepository>& repositories, const fs::path& lists, const fs::path& scratch) {
+  for (std::size_t r = 0; r < repositories.size(); ++r) {
+    for (const auto& index : repositories[r].indices) {
+      const fs::path link = lists / list_name(r, repositories[r], index);
+      std::error_code missing;
+      if (fs::equivalent(index.file, link, missing)) continue;
+      const TempDir directory(scratch, "link-");
+      fs::create_hard_link(index.file, directory.path() / "link");
+      fs::rename(directory.path() / "link", link);
     }
   }
 }
@@ -95,7 +97,8 @@ fs::path prepare_lists(const std::vector<FetchedRepository>& repositories, const
                        const fs::path& cache) {
   const fs::path directory = cache / "solver" / lists_key(repositories, architecture).hex();
   if (fs::exists(directory)) {
-    touch(directory);
+    link_indices(repositories, directory / "lists", cache / "tmp");
+    fs::last_write_time(directory, fs::file_time_type::clock::now());
     return directory;
   }
   prune(cache);
@@ -110,11 +113,9 @@ fs::path prepare_lists(const std::vector<FetchedRepository>& repositories, const
   for (std::size_t r = 0; r < repositories.size(); ++r) {
     write(building.path() / "lists" / (list_prefix(r, repositories[r].source) + "Release"),
           repositories[r].signed_text);
-    for (const auto& index : repositories[r].indices) {
-      // A hard link, so that dropping the cached index does not take it away from a solver that reads it.
-      fs::create_hard_link(index.file, building.path() / "lists" / list_name(r, repositories[r], index));
-    }
   }
+  // Hard links, so that dropping a cached index does not take it away from a solver that reads it.
+  link_indices(repositories, building.path() / "lists", cache / "tmp");
   std::error_code failed;
   fs::rename(building.path(), directory, failed);
   if (!failed) building.keep();

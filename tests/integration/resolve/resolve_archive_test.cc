@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
@@ -81,6 +82,17 @@ TEST_CASE("a layer is solved on top of those before it and holds only what is ne
   CHECK(versions(resolution, "more") == "docs=1");
 }
 
+TEST_CASE("a layer may bring another version of what an earlier one installed") {
+  Archive archive(kSpec);
+  auto request = archive.request({"libtool=1.0"});
+  request.asked.push_back({.layer = "more", .words = {{"libtool=1.1", {}}, {"tool", {}}}});
+  request.asked.push_back({.layer = "last", .words = {{"libtool", {}}}});
+  const auto resolution = resolve(request);
+  CHECK(versions(resolution, "tools") == "libtool=1.0");
+  CHECK(versions(resolution, "more") == "libtool=1.1 tool=1.0");
+  CHECK(versions(resolution, "last").empty());
+}
+
 TEST_CASE("recommended packages come when a layer asks for them, and only in that layer") {
   Archive archive(kSpec);
   auto request = archive.request({"tool"});
@@ -131,12 +143,15 @@ TEST_CASE("unchanged indices are neither fetched nor parsed again") {
   const auto first = resolve(archive.request({"tool"}));
   auto log = archive.take_log();
   CHECK(log.size() == 6);  // three InRelease and three Packages
+  const auto solver = std::filesystem::directory_iterator(archive.request().cache / "solver")->path();
+  const auto parsed = std::filesystem::last_write_time(solver / "srcpkgcache.bin");
   CHECK(std::count_if(log.begin(), log.end(),
                       [](const auto& line) { return line.find("by-hash/SHA256") != std::string::npos; }) == 3);
   const auto second = resolve(archive.request({"tool"}));
   log = archive.take_log();
   CHECK(log.size() == 3);
   for (const auto& line : log) CHECK(line.find("InRelease 304 0") != std::string::npos);
+  CHECK(std::filesystem::last_write_time(solver / "srcpkgcache.bin") == parsed);
   CHECK(second.packages == first.packages);
   CHECK(second.repositories == first.repositories);
 }
@@ -152,6 +167,20 @@ TEST_CASE("an archive that moves on is noticed, and a damaged cache heals itself
     write_file_atomic(entry.path(), "damaged");
   }
   CHECK(versions(resolve(archive.request({"libtool"})), "tools") == "libtool=1.2");
+}
+
+TEST_CASE("an index whose bytes rot in the cache is fetched again, for apt too") {
+  Archive archive(kSpec);
+  const auto first = resolve(archive.request({"tool"}));
+  for (const auto& entry : std::filesystem::directory_iterator(archive.request().cache / "packages")) {
+    std::string text = read_file(entry.path());
+    if (text.empty()) continue;
+    text[text.size() / 2] ^= 1;
+    // In place: the lists that apt reads are links to the same file.
+    const auto fd = open_file(entry.path(), O_WRONLY);
+    write_all(fd.get(), text, "an index");
+  }
+  CHECK(resolve(archive.request({"tool"})).packages == first.packages);
 }
 
 TEST_CASE("offline, cached indices serve and missing ones are an error") {
@@ -179,6 +208,40 @@ TEST_CASE("an Ubuntu-shaped archive serves all pockets from one place, and a dat
   resolution = resolve(request);
   CHECK(versions(resolution, "tools") == "libtool=1.1 tool=1.0");
   CHECK(resolution.repositories[0].snapshot == "20260801T000000Z");
+}
+
+TEST_CASE("a flat repository of the recipe's own, with its own key, is used beside the distribution") {
+  Archive archive(kSpec);
+  Archive vendor("Package: gadget\nVersion: 3\nDepends: libtool\n");
+  // The same pool, described by one Packages file in a directory of its own, as vendors do.
+  const auto flat = vendor.path() / "flat";
+  std::filesystem::create_directories(flat / "dir");
+  std::filesystem::copy(vendor.path() / "debian/pool", flat / "pool", std::filesystem::copy_options::recursive);
+  const auto index = read_file(vendor.path() / "debian/dists/bookworm/main/binary-amd64/Packages");
+  write_file_atomic(flat / "dir/Packages", index);
+  const auto release =
+      fmt::format("Date: Sat, 11 Jul 2026 10:16:37 UTC\nSHA256:\n {} {} Packages\n", sha256(index).hex(), index.size());
+  const auto signed_text = run(
+      {.argv = {"gpg", "--batch", "--quiet", "--homedir", (vendor.path() / "key").string(), "--clearsign"}}, release);
+  REQUIRE(signed_text.status.success());
+  write_file_atomic(flat / "dir/InRelease", signed_text.out);
+  auto request = archive.request({"gadget"});
+  const std::string uri = "file://" + flat.string();
+  request.distribution.repositories.push_back({.uri = {uri, {}},
+                                               .suites = {"dir/"},
+                                               .components = {},
+                                               .key = {(vendor.path() / "keyring.gpg").string(), {}},
+                                               .where = {}});
+  const auto resolution = resolve(request);
+  CHECK(versions(resolution, "tools") == "libtool=1.1 gadget=3");
+  const auto& gadget = find(resolution, "tools", "gadget");
+  CHECK(resolution.repositories[gadget.repository].name == uri);
+  CHECK(resolution.repositories[gadget.repository].key != resolution.repositories[0].key);
+  NoEvents events;
+  CHECK(packages::fetch_packages({gadget}, resolution.repositories, archive.mirrors(), archive.debs(), false, events,
+                                 "x", {}) == gadget.size_bytes);
+  // The agent that gpg started ends with the directory of its key.
+  (void)run({.argv = {"gpgconf", "--homedir", (vendor.path() / "key").string(), "--kill", "all"}});
 }
 
 TEST_CASE("many processes may share one cache") {
