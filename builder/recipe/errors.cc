@@ -242,4 +242,29 @@ Diagnostic conflicting(SourceSpan where, std::string_view what, const SourceSpan
   return fault("R036", std::move(where), std::string(what), fmt::format("first given at {}", position(first)));
 }
 
+Diagnostic malformed_dockerfile(SourceSpan where, std::string_view message) {
+  return fault("R050", std::move(where), fmt::format("malformed Dockerfile: {}", message));
+}
+
+Diagnostic unknown_instruction(SourceSpan where, std::string_view keyword, std::span<const std::string> known) {
+  return fault("R051", std::move(where), fmt::format("unknown instruction {}", quoted(keyword)),
+               did_you_mean(near_names(keyword, known)));
+}
+
+Diagnostic cannot_map(SourceSpan where, std::string_view what, std::string_view hint) {
+  return fault("R052", std::move(where), std::string(what), std::string(hint));
+}
+
+Diagnostic not_in_context(SourceSpan where, std::string_view path, std::string_view reason,
+                          std::span<const std::string> known) {
+  return fault("R053", std::move(where), fmt::format("{} {}", quoted(path), reason),
+               did_you_mean(near_names(path, known)));
+}
+
+Diagnostic dockerfile_warning(SourceSpan where, std::string_view message) {
+  Diagnostic diagnostic = fault("R054", std::move(where), std::string(message));
+  diagnostic.severity = Severity::Warning;
+  return diagnostic;
+}
+
 }  // namespace blueprint::recipe

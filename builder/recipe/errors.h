@@ -68,6 +68,15 @@ namespace blueprint::recipe {
                                            std::span<const std::string> known);                          // R034
 [[nodiscard]] Diagnostic conflicting(SourceSpan where, std::string_view what, const SourceSpan& first);  // R036
 
+// Of Dockerfiles.
+[[nodiscard]] Diagnostic malformed_dockerfile(SourceSpan where, std::string_view message);  // R050
+[[nodiscard]] Diagnostic unknown_instruction(SourceSpan where, std::string_view keyword,
+                                             std::span<const std::string> known);                     // R051
+[[nodiscard]] Diagnostic cannot_map(SourceSpan where, std::string_view what, std::string_view hint);  // R052
+[[nodiscard]] Diagnostic not_in_context(SourceSpan where, std::string_view path, std::string_view reason,
+                                        std::span<const std::string> known);              // R053
+[[nodiscard]] Diagnostic dockerfile_warning(SourceSpan where, std::string_view message);  // R054
+
 /// "FILE:LINE:COL".
 [[nodiscard]] std::string position(const SourceSpan& where);
 

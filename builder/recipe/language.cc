@@ -31,6 +31,9 @@ constexpr Type kFilePath{.expects = "an absolute path without '.', '..' or '/' a
                          .pattern = "^(?!.*/\\.\\.?(/|$))(/[^/\\x00-\\x1f]+)+$"};
 constexpr Type kDirectoryPath{.expects = "an absolute path without '.', '..' or '/' at its end, such as /opt/app",
                               .pattern = "^(/|(?!.*/\\.\\.?(/|$))(/[^/\\x00-\\x1f]+)+)$"};
+constexpr Type kTargetPath{
+    .expects = "an absolute path without '.' or '..', such as /opt/app, or /opt/bin/ for a file that goes into it",
+    .pattern = "^(/|(?!.*/\\.\\.?(/|$))(/[^/\\x00-\\x1f]+)+/?)$"};
 constexpr Type kRelativePath{.expects = "a path relative to the recipe's directory, such as ./app",
                              .pattern = "^(?!/)[^\\x00-\\x1f]+$"};
 constexpr Type kGlob{.expects = "a pattern of paths such as **/.git", .pattern = "^[^\\x00-\\x1f]+$"};
@@ -52,8 +55,10 @@ constexpr Type kEnvName{.expects = "a name of letters, digits and '_' that does 
                         .pattern = "^[A-Za-z_][A-Za-z0-9_]*$"};
 constexpr Type kParamName{.expects = "a lower-case name of letters, digits and '_'",
                           .pattern = "^[a-z][a-z0-9_]{0,63}$"};
-constexpr Type kLabelName{.expects = "lower-case words joined by '.', '-', '_' or '/'",
-                          .pattern = "^[a-z0-9]+([._/-]+[a-z0-9]+)*$"};
+constexpr Type kLabelName{.expects = "words of letters and digits joined by '.', '-', '_' or '/'",
+                          .pattern = "^[A-Za-z0-9]+([._/-]+[A-Za-z0-9]+)*$"};
+constexpr Type kSecretName{.expects = "a name of at most 64 letters, digits, '.', '_' and '-'",
+                           .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"};
 constexpr Type kUrl{.expects = "a URL that starts with https:// or http://", .pattern = "^https?://[^\\s/]+[^\\s]*$"};
 constexpr Type kSha256{.expects = "64 lower-case hexadecimal digits", .pattern = "^[0-9a-f]{64}$"};
 constexpr Type kRelease{.expects = "a release's code name, such as noble or bookworm", .pattern = "^[a-z][a-z0-9.-]*$"};
@@ -103,7 +108,7 @@ constexpr Type kUnits{.form = Form::List, .expects = "a list of systemd units", 
 constexpr Type kPorts{.form = Form::List, .expects = "a list of ports", .item = &kPort, .unique = true};
 constexpr Type kPocketList{.form = Form::List, .expects = "a list of pockets", .item = &kPocket, .unique = true};
 constexpr Type kSecretNames{
-    .form = Form::List, .expects = "a list of names of secrets", .item = &kParamName, .unique = true};
+    .form = Form::List, .expects = "a list of names of secrets", .item = &kSecretName, .unique = true};
 constexpr Type kScalars{.form = Form::List, .expects = "a list of values", .item = &kScalar};
 constexpr Type kEnv{.form = Form::Dictionary, .expects = "a map of names to texts", .item = &kText, .key = &kEnvName};
 constexpr Type kLabels{
@@ -163,7 +168,9 @@ constexpr Type kFiles{
 
 constexpr Key kCopyKeys[] = {
     {"from", &kRelativePath, "File or directory, relative to the directory of the file that says it.", Need::Required},
-    {"to", &kDirectoryPath, "What the copy is called in the image; the contents of a directory go into this directory.",
+    {"to", &kTargetPath,
+     "What the copy is called in the image: the contents of a directory go into it; a file goes into it when it ends "
+     "in '/'.",
      Need::Required},
     {"owner", &kOwner, "User that owns every copied file, or USER:GROUP.", Need::Optional, "\"root\""},
     {"group", &kAccount, "Group of every copied file; by default the owner's own."},
@@ -287,7 +294,7 @@ constexpr Key kSecretKeys[] = {
 constexpr Object kSecret{"secret", "Where a secret comes from.", kSecretKeys, kSecretSources};
 constexpr Type kSecretType{.form = Form::Object, .expects = "a map such as {env: NPM_TOKEN}", .object = &kSecret};
 constexpr Type kSecrets{
-    .form = Form::Dictionary, .expects = "a map of names to sources", .item = &kSecretType, .key = &kParamName};
+    .form = Form::Dictionary, .expects = "a map of names to sources", .item = &kSecretType, .key = &kSecretName};
 
 constexpr Key kPolicyKeys[] = {
     {"max_size", &kImageSize, "The image may not be larger."},

@@ -246,7 +246,7 @@ Diagnostic explain(const Source& source, const YAML::Exception& fault) {
     const char* ours;
     const char* hint;
   };
-  static constexpr Known kKnown[] = {
+  static const Known kKnown[] = {
       {Message::MAP_VALUE, "a ':' cannot stand here",
        "quote a value that holds ': ', and check the indentation of this line and the one above"},
       {Message::MAP_KEY, "a key cannot stand here", "check the indentation of this line and the one above"},

@@ -1,0 +1,214 @@
+// A Dockerfile as a recipe, in three passes: text to instructions (dockerfile_syntax.h), instructions to stages, and
+// the stages on the way to the target carried out (dockerfile_stage.h). Stages that the target is not FROM are not
+// carried out, as in BuildKit.
+
+#include "builder/recipe/dockerfile.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "builder/recipe/dockerfile_stage.h"
+#include "builder/recipe/errors.h"
+
+namespace blueprint::recipe {
+namespace {
+
+using namespace dockerfile;
+
+namespace fs = std::filesystem;
+
+/// FROM and what follows it.
+struct StageText {
+  std::string base;  ///< what FROM says, variables replaced
+  Text from;         ///< the same with its place
+  std::string name;  ///< of AS, in lower case
+  std::vector<const Instruction*> instructions;
+  SourceSpan where;
+};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+/// The recipe's name from that of a directory: what is not allowed becomes '-'.
+std::string name_from(const fs::path& directory) {
+  std::error_code ignored;
+  const fs::path whole = fs::absolute(directory, ignored).lexically_normal();
+  std::string name;
+  for (const char c : lower((whole.has_filename() ? whole : whole.parent_path()).filename().string())) {
+    const bool allowed = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (allowed || (!name.empty() && name.back() != '-')) name += allowed ? c : '-';
+  }
+  while (name.ends_with('-')) name.pop_back();
+  return name.empty() ? "dockerfile" : name;
+}
+
+class Mapper {
+ public:
+  Mapper(FileScope& scope, const DockerfileOptions& options) : scope_(scope), options_(options) {}
+
+  Recipe map(const File& file) {
+    read_stages(file);
+    Recipe recipe;
+    const StageText* target = find_target();
+    if (target == nullptr) return recipe;
+    Stage stage(scope_);
+    const StageText* bottom = carry_out(*target, stage);
+    scope_.faults.throw_if_any();
+    stage.finish(recipe);
+    const auto alias = options_.aliases.find(bottom->base);
+    recipe.from = {alias == options_.aliases.end() ? bottom->base : alias->second, bottom->from.where};
+    return recipe;
+  }
+
+ private:
+  SourceSpan at(const Place& place) const { return scope_.source.span(place); }
+
+  void read_stages(const File& file) {
+    for (const Instruction& instruction : file.instructions) {
+      if (instruction.keyword == "FROM") {
+        stages_.push_back(read_from(instruction));
+      } else if (!stages_.empty()) {
+        stages_.back().instructions.push_back(&instruction);
+      } else if (instruction.keyword == "ARG") {
+        global_arg(instruction);
+      } else {
+        scope_.faults.add(malformed_dockerfile(at(instruction.place), "only ARG may stand before the first FROM"));
+      }
+    }
+  }
+
+  Lookup global_lookup() const {
+    return [this](const std::string& name) -> std::optional<std::string> {
+      const auto found = scope_.global_args.find(name);
+      return found == scope_.global_args.end() ? std::nullopt : found->second;
+    };
+  }
+
+  void global_arg(const Instruction& instruction) {
+    for (const Word& word : split_words(instruction.text, scope_.escape)) {
+      const std::size_t equals = word.text.find('=');
+      const std::string name = word.text.substr(0, equals);
+      std::optional<std::string> value;
+      if (equals != std::string::npos) value = expand(word.text.substr(equals + 1), scope_.escape, global_lookup());
+      if (const auto given = scope_.build_args.find(name); given != scope_.build_args.end()) value = given->second;
+      scope_.global_args[name] = value;
+    }
+  }
+
+  StageText read_from(const Instruction& instruction) {
+    StageText stage{.where = at(instruction.place)};
+    for (const Flag& flag : instruction.flags) {
+      const bool native = flag.name == "platform" && (flag.value == "linux/amd64" || flag.value.starts_with("$"));
+      if (!native)
+        scope_.faults.add(
+            cannot_map(at(flag.place),
+                       fmt::format("FROM --{}={} has no counterpart here", printable(flag.name), printable(flag.value)),
+                       "images are for linux/amd64"));
+    }
+    const std::vector<Word> words = split_at_blanks(instruction.text);
+    if (words.size() != 1 && !(words.size() == 3 && lower(words[1].text) == "as")) {
+      scope_.faults.add(malformed_dockerfile(stage.where, "FROM needs IMAGE, or IMAGE AS NAME"));
+      return stage;
+    }
+    if (words.size() == 3) stage.name = lower(words[2].text);
+    const SourceSpan where = at(instruction.at(words[0].offset, words[0].text.size()));
+    const auto base = expand(words[0].text, scope_.escape, global_lookup());
+    if (!base || base->empty())
+      scope_.faults.add(malformed_dockerfile(where, "FROM has no image: an ARG before it has no value"));
+    stage.base = base.value_or("");
+    stage.from = {stage.base, where};
+    return stage;
+  }
+
+  const StageText* find_stage(const std::string& name, const StageText* before) const {
+    for (const StageText& stage : stages_) {
+      if (&stage == before) return nullptr;
+      if (!stage.name.empty() && stage.name == lower(name)) return &stage;
+    }
+    return nullptr;
+  }
+
+  const StageText* find_target() {
+    if (stages_.empty()) {
+      scope_.faults.add(malformed_dockerfile(at({}), "there is no FROM"));
+      return nullptr;
+    }
+    if (options_.target.empty()) return &stages_.back();
+    const StageText* found = find_stage(options_.target, nullptr);
+    std::vector<std::string> names;
+    for (const StageText& stage : stages_) names.push_back(stage.name);
+    if (found == nullptr)
+      scope_.faults.add(not_in_context(at({}), options_.target, "is no stage of this Dockerfile", names));
+    return found;
+  }
+
+  /// Carries out the stages from the bottom to `text`; returns the bottom one.
+  const StageText* carry_out(const StageText& text, Stage& stage) {
+    const StageText* bottom = &text;
+    if (const StageText* parent = find_stage(text.base, &text)) {
+      bottom = carry_out(*parent, stage);
+      stage.begin_child();
+    } else if (text.base == "scratch") {
+      scope_.faults.add(cannot_map(text.from.where,
+                                   "FROM scratch has no counterpart here: a sandbox boots a whole distribution",
+                                   "build on a recipe such as debian-12-x86_64"));
+    }
+    for (const Instruction* instruction : text.instructions) stage.apply(*instruction);
+    return bottom;
+  }
+
+  FileScope& scope_;
+  const DockerfileOptions& options_;
+  std::vector<StageText> stages_;
+};
+
+/// The rules of recipes hold for what a Dockerfile amounts to. What of it the instructions' own checks have not caught
+/// is reported at the file's start.
+void check_as_recipe(const Recipe& recipe, const Source& source) {
+  try {
+    static_cast<void>(parse_recipe(format_recipe(recipe), "recipe"));
+  } catch (const Error& error) {
+    throw Error(cannot_map(source.span({}),
+                           fmt::format("this Dockerfile amounts to no valid recipe: {}", error.first().message),
+                           error.first().where ? std::string(trim(error.first().where->text)) : ""));
+  }
+}
+
+std::string read_ignore(const fs::path& file, const fs::path& context) {
+  if (auto own = read_file_if_exists(file.string() + ".dockerignore")) return std::move(*own);
+  return read_file_if_exists(context / ".dockerignore").value_or("");
+}
+
+}  // namespace
+
+DockerfileResult load_dockerfile(const fs::path& file, const fs::path& context, const DockerfileOptions& options) {
+  const Source source(file.string(), read_file(file));
+  const BuildContext files(context, read_ignore(file, context));
+  DockerfileResult result;
+  Faults faults;
+  const File parsed = parse(source, faults);
+  FileScope scope{.source = source,
+                  .context = files,
+                  .context_directory = context.string(),
+                  .escape = parsed.escape,
+                  .build_args = options.build_args,
+                  .global_args = {},
+                  .faults = faults,
+                  .warnings = result.warnings};
+  result.recipe = Mapper(scope, options).map(parsed);
+  faults.throw_if_any();
+  result.recipe.file = file.string();
+  result.recipe.directory = context.string();
+  result.recipe.name = {options.name.empty() ? name_from(context) : options.name, source.span({})};
+  check_as_recipe(result.recipe, source);
+  return result;
+}
+
+}  // namespace blueprint::recipe

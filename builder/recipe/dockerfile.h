@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "builder/recipe/recipe.h"
+
+namespace blueprint::recipe {
+
+struct DockerfileOptions {
+  std::map<std::string, std::string> build_args;  ///< values for ARG
+  std::map<std::string, std::string>
+      aliases;         ///< what FROM says → what the recipe builds on, such as "debian:12" → "debian-12-x86_64"
+  std::string target;  ///< stage to build; empty = the last
+  std::string name;    ///< of the recipe; empty = the context directory's
+};
+
+struct DockerfileResult {
+  Recipe recipe;
+  std::vector<Diagnostic> warnings;  ///< what is recorded or left out because it means nothing here
+};
+
+/// The recipe that a Dockerfile amounts to: each instruction becomes one of our layers, so there is no second engine.
+///
+/// `context` is the directory that COPY reads; its .dockerignore counts. Reads files only. Throws Error (kind Recipe,
+/// R05x) with every fault, each at its line: malformed instructions, and those that no layer of ours can do, such as
+/// COPY --from.
+[[nodiscard]] DockerfileResult load_dockerfile(const std::filesystem::path& file, const std::filesystem::path& context,
+                                               const DockerfileOptions& options = {});
+
+}  // namespace blueprint::recipe

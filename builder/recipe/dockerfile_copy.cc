@@ -1,0 +1,205 @@
+// COPY and ADD. A copy layer of ours copies one path to one name, so each source becomes a layer of its own; whether a
+// target is a directory is decided here, by Docker's rules as far as the Dockerfile tells.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "builder/recipe/dockerfile_stage.h"
+#include "builder/recipe/errors.h"
+
+namespace blueprint::recipe::dockerfile {
+namespace {
+
+bool is_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
+
+bool is_git(std::string_view text) {
+  const std::string_view before_fragment = text.substr(0, text.find('#'));
+  return text.starts_with("git@") || text.starts_with("git://") || text.starts_with("ssh://") ||
+         (is_url(text) && before_fragment.ends_with(".git"));
+}
+
+bool is_archive(std::string_view path) {
+  for (const std::string_view end : {".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst"}) {
+    if (path.ends_with(end)) return true;
+  }
+  return false;
+}
+
+std::string base_name(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
+
+std::string below(const std::string& directory, const std::string& name) {
+  return directory == "/" ? "/" + name : directory + "/" + name;
+}
+
+std::optional<std::uint32_t> parse_mode(std::string_view text) {
+  if (text.size() < 3 || text.size() > 5) return std::nullopt;
+  std::uint32_t mode = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '7') return std::nullopt;
+    mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
+  }
+  return mode <= 07777 ? std::optional(mode) : std::nullopt;
+}
+
+}  // namespace
+
+struct Stage::Copying {
+  bool adds = false;  ///< ADD
+  Text owner;
+  Text group;
+  std::optional<std::uint32_t> mode;
+  std::string checksum;
+  std::vector<std::string> excludes;
+  std::string target;           ///< absolute
+  bool into_directory = false;  ///< the target is a directory that files go into
+};
+
+bool Stage::copy_flags(const Instruction& instruction, Copying& copying) {
+  const std::size_t faults_before = scope_->faults.count();
+  for (const Flag& flag : instruction.flags) {
+    const SourceSpan where = at(flag.place);
+    const auto value = expand(flag.value, scope_->escape, lookup(where)).value_or(flag.value);
+    if (flag.name == "chown") {
+      const std::size_t colon = value.find(':');
+      copying.owner = {value.substr(0, colon), where};
+      if (colon != std::string::npos) copying.group = {value.substr(colon + 1), where};
+      if (copying.owner.value == "root" || copying.owner.value == "0") copying.owner.value.clear();
+    } else if (flag.name == "chmod") {
+      copying.mode = parse_mode(value);
+      if (!copying.mode)
+        unmappable(where, fmt::format("--chmod={} has no counterpart here", printable(value)),
+                   "write octal digits, such as --chmod=755");
+    } else if (flag.name == "from") {
+      unmappable(where, "COPY --from has no counterpart here: an image is built from one base, layer by layer",
+                 "build the other stage by a Dockerfile or recipe of its own and copy or fetch its result");
+    } else if (flag.name == "checksum" && copying.adds) {
+      copying.checksum = value;
+    } else if (flag.name == "exclude") {
+      copying.excludes.push_back(value);
+    } else if (flag.name != "link") {  // how layers are stored is our business
+      unmappable(where, fmt::format("{} --{} has no counterpart here", instruction.keyword, printable(flag.name)));
+    }
+  }
+  return scope_->faults.count() == faults_before;
+}
+
+void Stage::copy(const Instruction& instruction) {
+  Copying copying{.adds = instruction.keyword == "ADD"};
+  if (!copy_flags(instruction, copying)) return;
+  std::vector<Word> words = split_at_blanks(instruction.text);
+  if (instruction.words) {
+    words.clear();
+    for (const std::string& text : *instruction.words) words.push_back({text, 0});
+  }
+  if (words.size() < 2) {
+    scope_->faults.add(
+        malformed_dockerfile(at(instruction.place), instruction.keyword + " needs a source and a target"));
+    return;
+  }
+  const std::string target = expanded(words.back(), instruction);
+  words.pop_back();
+  copying.target = absolute(target);
+  copying.into_directory = target.ends_with('/') || target == "." || target.ends_with("/.") || words.size() > 1 ||
+                           is_directory_in_image(copying.target);
+  if (!instruction.heredocs.empty()) copy_heredocs(instruction, copying);
+  for (const Word& word : words) {
+    if (!word.text.starts_with("<<")) copy_source(word, instruction, copying);
+  }
+  // Whatever was copied, the directories on the way are there now.
+  std::string made = copying.into_directory ? copying.target : copying.target.substr(0, copying.target.rfind('/'));
+  for (; !made.empty(); made.resize(made.rfind('/'))) directories_.insert(made);
+  std::erase_if(workdirs_to_make_, [&](const auto& workdir) { return directories_.contains(workdir.first); });
+}
+
+void Stage::copy_source(const Word& word, const Instruction& instruction, const Copying& copying) {
+  const SourceSpan where = at(instruction, word);
+  const std::string source = expanded(word, instruction);
+  if (copying.adds && is_git(source)) {
+    return unmappable(where, "ADD of a git repository has no counterpart here",
+                      "clone it in a RUN, or fetch an archive of a commit");
+  }
+  if (copying.adds && is_url(source)) return fetch({source, word.offset}, instruction, copying);
+  const auto path = clean_context_path(source);
+  if (!path) {
+    scope_->faults.add(not_in_context(where, source, "leads out of the build context", {}));
+  } else if (path->find_first_of("*?[") == std::string::npos) {
+    copy_path(*path, instruction, copying, where);
+  } else {
+    const auto found = scope_->context.matches(*path);
+    if (found.empty()) scope_->faults.add(not_in_context(where, source, "matches nothing in the build context", {}));
+    Copying each = copying;
+    each.into_directory = copying.into_directory || found.size() > 1;
+    for (const std::string& match : found) copy_path(match, instruction, each, where);
+  }
+}
+
+void Stage::copy_path(const std::string& path, const Instruction& instruction, const Copying& copying,
+                      const SourceSpan& where) {
+  const BuildContext::Kind kind = scope_->context.kind(path);
+  if (kind == BuildContext::Kind::Missing) {
+    return scope_->faults.add(not_in_context(where, path, "is not in the build context", scope_->context.beside(path)));
+  }
+  if (kind == BuildContext::Kind::Ignored)
+    return scope_->faults.add(not_in_context(where, path, "is left out by .dockerignore", {}));
+  if (copying.adds && kind == BuildContext::Kind::File && is_archive(path)) {
+    return unmappable(where, "ADD would unpack this archive, which no layer here does",
+                      "COPY it and unpack it in a RUN, or 'fetch' it with 'unpack' in a recipe");
+  }
+  CopyStep step{.from = {path.empty() ? "." : "./" + path, where},
+                .to = {copying.target, where},
+                .owner = copying.owner,
+                .group = copying.group,
+                .mode = copying.mode};
+  if (kind == BuildContext::Kind::Directory) {
+    step.exclude = scope_->context.ignored_below(path);
+    step.exclude.insert(step.exclude.end(), copying.excludes.begin(), copying.excludes.end());
+    directories_.insert(copying.target);
+  } else if (copying.into_directory) {
+    step.to.value = below(copying.target, base_name(path));
+  }
+  add_layer("copy", instruction).step = std::move(step);
+}
+
+void Stage::copy_heredocs(const Instruction& instruction, const Copying& copying) {
+  FilesStep step;
+  for (const Heredoc& heredoc : instruction.heredocs) {
+    const SourceSpan where = at(instruction.place);
+    auto content = heredoc.quoted ? heredoc.body : expand_heredoc(heredoc.body, scope_->escape, lookup(where));
+    if (!content) {
+      scope_->faults.add(malformed_dockerfile(where,
+                                              "only ${NAME}, ${NAME:-WORD} and ${NAME:+WORD} can be replaced in a "
+                                              "heredoc; quote its name to replace nothing"));
+      continue;
+    }
+    const std::string path = copying.into_directory ? below(copying.target, heredoc.name) : copying.target;
+    step.files.push_back({.path = {path, where},
+                          .content = *content,
+                          .mode = copying.mode.value_or(0644),
+                          .owner = copying.owner,
+                          .group = copying.group});
+  }
+  if (!step.files.empty()) add_layer("files", instruction).step = std::move(step);
+}
+
+void Stage::fetch(const Word& word, const Instruction& instruction, const Copying& copying) {
+  const SourceSpan where = at(instruction, {instruction.text.substr(word.offset, word.text.size()), word.offset});
+  constexpr std::string_view kPrefix = "sha256:";
+  if (!copying.checksum.starts_with(kPrefix)) {
+    return unmappable(where,
+                      "ADD of a URL needs --checksum=sha256:…, so that the image depends on nothing but this file",
+                      "'curl -L URL | sha256sum' prints the digest");
+  }
+  const std::string path = word.text.substr(0, word.text.find_first_of("?#"));
+  FetchStep step{.url = {word.text, where},
+                 .sha256 = {copying.checksum.substr(kPrefix.size()), where},
+                 .to = {copying.into_directory ? below(copying.target, base_name(path)) : copying.target, where},
+                 .mode = copying.mode.value_or(0600),  // as Docker does for what it downloads
+                 .owner = copying.owner};
+  if (!copying.group.value.empty())
+    step.owner.value = fmt::format("{}:{}", step.owner.value.empty() ? "root" : step.owner.value, copying.group.value);
+  add_layer("fetch", instruction).step = std::move(step);
+}
+
+}  // namespace blueprint::recipe::dockerfile

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "builder/recipe/build_context.h"
+#include "builder/recipe/dockerfile_syntax.h"
+#include "builder/recipe/dockerfile_words.h"
+#include "builder/recipe/faults.h"
+#include "builder/recipe/recipe.h"
+
+namespace blueprint::recipe::dockerfile {
+
+/// What the stages of one file share.
+struct FileScope {
+  const Source& source;
+  const BuildContext& context;
+  std::string context_directory;
+  char escape;
+  std::map<std::string, std::string> build_args;
+  std::map<std::string, std::optional<std::string>> global_args;  ///< of ARG before the first FROM
+  Faults& faults;
+  std::vector<Diagnostic>& warnings;
+};
+
+/// A stage while its instructions are carried out: our layers so far, and the state that later instructions depend on.
+/// Copying it starts a stage FROM this one.
+class Stage {
+ public:
+  explicit Stage(FileScope& scope) : scope_(&scope) {}
+
+  /// Carries out one instruction other than FROM.
+  void apply(const Instruction& instruction);
+  /// Forgets what a stage does not hand down to one that is FROM it.
+  void begin_child();
+  /// Puts what the stage has made of the image into `recipe`.
+  void finish(Recipe& recipe);
+
+ private:
+  // One function for each instruction. dockerfile_stage.cc
+  void arg(const Instruction& instruction);
+  void env(const Instruction& instruction);
+  void label(const Instruction& instruction);
+  void workdir(const Instruction& instruction);
+  void user(const Instruction& instruction);
+  void expose(const Instruction& instruction);
+  void shell(const Instruction& instruction);
+  void record(const Instruction& instruction);
+  // dockerfile_run.cc
+  void run(const Instruction& instruction);
+  void run_flags(const Instruction& instruction, RunStep& step);
+  void run_mount(const Flag& flag, RunStep& step);
+  [[nodiscard]] std::string script(const Instruction& instruction) const;
+  void make_workdirs();
+  [[nodiscard]] std::string mkdir_command() const;
+  void forget_made_workdirs();
+  // dockerfile_copy.cc
+  struct Copying;
+  void copy(const Instruction& instruction);
+  bool copy_flags(const Instruction& instruction, Copying& copying);
+  void copy_source(const Word& word, const Instruction& instruction, const Copying& copying);
+  void copy_path(const std::string& path, const Instruction& instruction, const Copying& copying,
+                 const SourceSpan& where);
+  void copy_heredocs(const Instruction& instruction, const Copying& copying);
+  void fetch(const Word& word, const Instruction& instruction, const Copying& copying);
+
+  [[nodiscard]] SourceSpan at(const Place& place) const { return scope_->source.span(place); }
+  [[nodiscard]] SourceSpan at(const Instruction& instruction, const Word& word) const;
+  void unmappable(const SourceSpan& where, std::string_view what, std::string_view hint = {});
+  void warn(const SourceSpan& where, std::string_view message);
+  /// A word with its variables replaced; reports a malformed one.
+  std::string expanded(const Word& word, const Instruction& instruction);
+  [[nodiscard]] Lookup lookup(const SourceSpan& where);
+  /// name=value words of ENV and LABEL; also `name value`.
+  std::vector<std::pair<Word, std::string>> assignments(const Instruction& instruction);
+  Layer& add_layer(std::string_view kind, const Instruction& instruction);
+  [[nodiscard]] std::string absolute(const std::string& path) const;
+  [[nodiscard]] bool is_directory_in_image(const std::string& path) const;
+
+  FileScope* scope_;
+  std::vector<Layer> layers_;
+  std::map<std::string, int> layer_counts_;
+  std::map<std::string, std::string> env_;
+  std::map<std::string, std::optional<std::string>> args_;
+  std::map<std::string, std::string> labels_;
+  std::set<std::uint16_t> ports_;
+  std::set<std::string> secrets_;
+  std::vector<std::string> shell_;
+  Text user_;
+  std::string workdir_ = "/";
+  std::vector<std::pair<std::string, Place>> workdirs_to_make_;  ///< directories of WORKDIR that no layer has made yet
+  std::set<std::string> directories_;                            ///< of the image, as far as the file tells
+};
+
+}  // namespace blueprint::recipe::dockerfile

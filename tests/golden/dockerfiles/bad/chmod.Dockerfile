@@ -1,0 +1,2 @@
+FROM debian:12
+COPY --chmod=u+x --parents Makefile /

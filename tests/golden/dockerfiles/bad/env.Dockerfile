@@ -1,0 +1,4 @@
+FROM debian:12
+ENV A
+ENV =x
+ENV A-B=c

@@ -1,0 +1,3 @@
+FROM debian:12
+COPY notes.log /app/
+COPY vendor/a.txt /app/

@@ -1,0 +1,4 @@
+FROM debian:12
+COPY requirement.txt /app/
+COPY *.rs /app/
+COPY ../x /app/

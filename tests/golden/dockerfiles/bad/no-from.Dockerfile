@@ -1,0 +1,2 @@
+# nothing
+ARG X=1

@@ -1,0 +1,4 @@
+FROM debian:12
+ENV A=${B
+ENV C=${D:?must}
+ENV E=${F#x}

@@ -1,0 +1,3 @@
+from debian:12
+run echo hi
+   copy Makefile /

@@ -1,0 +1,9 @@
+FROM debian:12
+WORKDIR /a
+WORKDIR b
+WORKDIR ../c
+RUN pwd
+WORKDIR /home/user
+USER user
+RUN pwd
+WORKDIR /last

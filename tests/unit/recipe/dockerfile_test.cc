@@ -1,0 +1,155 @@
+// Golden Dockerfiles in shapes that people write: tests/golden/dockerfiles/good/X.Dockerfile has its warnings and the
+// canonical recipe in X.canonical, bad/X.Dockerfile its diagnostics in X.txt. All copy from the directory context.
+
+#include "builder/recipe/dockerfile.h"
+
+#include <catch2/catch.hpp>
+
+#include "builder/recipe/build_context.h"
+#include "builder/recipe/dockerfile_words.h"
+#include "tests/unit/recipe/golden.h"
+
+namespace blueprint::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Makes paths in messages the same everywhere.
+class InDirectory {
+ public:
+  explicit InDirectory(const fs::path& directory) : before_(fs::current_path()) { fs::current_path(directory); }
+  ~InDirectory() { fs::current_path(before_); }
+
+ private:
+  fs::path before_;
+};
+
+const fs::path& dockerfiles() {
+  static const fs::path kDirectory = fs::path(BLUEPRINT_SOURCE_DIR) / "tests" / "golden" / "dockerfiles";
+  return kDirectory;
+}
+
+std::vector<fs::path> all(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".Dockerfile") found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::string outcome(const fs::path& file) {
+  const DockerfileOptions options{
+      .build_args = {{"FLAGS", ""}},
+      .aliases = {{"debian:12", "debian-12-x86_64"}, {"ubuntu:24.04", "ubuntu-24.04-x86_64"}}};
+  try {
+    const DockerfileResult result = load_dockerfile(file, "context", options);
+    std::string text;
+    for (const Diagnostic& warning : result.warnings) text += render(warning);
+    return text + format_recipe(result.recipe);
+  } catch (const Error& error) {
+    return golden::render_all(error);
+  }
+}
+
+std::string expanded(std::string_view text) {
+  const dockerfile::Lookup lookup = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "A") return "a b";
+    if (name == "EMPTY") return "";
+    return std::nullopt;
+  };
+  return dockerfile::expand(text, '\\', lookup).value_or("(malformed)");
+}
+
+}  // namespace
+
+TEST_CASE("good Dockerfiles amount to the recipes beside them") {
+  const InDirectory in(dockerfiles());
+  REQUIRE(all("good").size() >= 12);
+  for (fs::path file : all("good")) {
+    INFO(file);
+    const std::string text = outcome(file);
+    INFO(text);
+    CHECK(golden::agrees(dockerfiles() / file.replace_extension(".canonical"), text));
+  }
+}
+
+TEST_CASE("bad Dockerfiles have exactly the diagnostics beside them") {
+  const InDirectory in(dockerfiles());
+  REQUIRE(all("bad").size() >= 20);
+  for (fs::path file : all("bad")) {
+    INFO(file);
+    const std::string text = outcome(file);
+    INFO(text);
+    CHECK(text.find("error: ") != std::string::npos);
+    CHECK(golden::agrees(dockerfiles() / file.replace_extension(".txt"), text));
+  }
+}
+
+TEST_CASE("a target stage is built and a target that is no stage is refused") {
+  const InDirectory in(dockerfiles());
+  const auto recipe = load_dockerfile("good/node-alias.Dockerfile", "context",
+                                      {.build_args = {{"NODE", "22"}}, .target = "DEPS", .name = "deps"})
+                          .recipe;
+  CHECK(recipe.from.value == "node:22-bookworm");
+  CHECK(recipe.name.value == "deps");
+  CHECK(recipe.layers.size() == 3);
+  CHECK_THROWS_WITH(load_dockerfile("good/node-alias.Dockerfile", "context", {.target = "dep"}),
+                    Catch::Contains("'dep' is no stage of this Dockerfile [R053]"));
+}
+
+TEST_CASE("variables and quotes of a Dockerfile are replaced as BuildKit does") {
+  CHECK(expanded("$A") == "a b");
+  CHECK(expanded("${A}c$A.d") == "a bca b.d");
+  CHECK(expanded("'$A'\"$A\"") == "$Aa b");
+  CHECK(expanded("\\$A \"\\$A\" \"\\n\" \\n '\\n'") == "$A $A \\n n \\n");
+  CHECK(expanded("${B:-x}${EMPTY:-y}${EMPTY-z}${A:-w}") == "xya b");
+  CHECK(expanded("${B:+x}${EMPTY:+y}${EMPTY+z}${A:+w}") == "zw");
+  CHECK(expanded("${B:-${A}/$A}") == "a b/a b");
+  CHECK(expanded("$ $1 $$") == "$ $1 $$");
+  for (const char* bad : {"${", "${A", "${}", "${1}", "${A:?x}", "${A:}", "${A%x}", "${B:-${}"})
+    CHECK(expanded(bad) == "(malformed)");
+}
+
+TEST_CASE("words end at blanks that are neither quoted nor escaped") {
+  const auto words = dockerfile::split_words("a=\"b c\"  d='e\\' f\\ g", '\\');
+  REQUIRE(words.size() == 3);
+  CHECK(words[0].text == "a=\"b c\"");
+  CHECK(words[1].text == "d='e\\'");
+  CHECK(words[1].offset == 9);
+  CHECK(words[2].text == "f\\ g");
+}
+
+TEST_CASE(".dockerignore leaves out by the last rule that matches") {
+  const TempDir directory;
+  const auto write = [&](const fs::path& name) {
+    fs::create_directories((directory.path() / name).parent_path());
+    write_file_atomic(directory.path() / name, "x");
+  };
+  for (const char* name :
+       {"a.log", "keep.log", "src/a.log", "src/b.c", "out/x/y", "out/x/keep", "doc/[a]*.md", "doc/b.md"})
+    write(name);
+  const BuildContext context(directory.path(),
+                             "# comment\n*.log\n!keep.log\n/out\n!out/x/keep\n**/b.*\ndoc/\\[a\\]*\n\n!\n");
+  CHECK(context.kind("a.log") == BuildContext::Kind::Ignored);
+  CHECK(context.kind("keep.log") == BuildContext::Kind::File);
+  CHECK(context.kind("src/a.log") == BuildContext::Kind::File);
+  CHECK(context.kind("src/b.c") == BuildContext::Kind::Ignored);
+  CHECK(context.kind("out/x/y") == BuildContext::Kind::Ignored);
+  CHECK(context.kind("out/x/keep") == BuildContext::Kind::File);
+  CHECK(context.kind("none") == BuildContext::Kind::Missing);
+  CHECK(context.ignored_below("") ==
+        std::vector<std::string>{"/a.log", "/doc/\\[a]\\*.md", "/doc/b.md", "/out/x/y", "/src/b.c"});
+  CHECK(context.ignored_below("out") == std::vector<std::string>{"/x/y"});
+  CHECK(context.matches("*.log") == std::vector<std::string>{"keep.log"});
+  CHECK(context.matches("*/*.log") == std::vector<std::string>{"src/a.log"});
+}
+
+TEST_CASE("paths of the context cannot lead out of it") {
+  CHECK(clean_context_path("./a//b/../c/") == "a/c");
+  CHECK(clean_context_path("/") == "");
+  CHECK(clean_context_path("/../x") == std::nullopt);
+  CHECK(clean_context_path("a/../../x") == std::nullopt);
+}
+
+}  // namespace blueprint::recipe
