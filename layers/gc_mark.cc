@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
@@ -95,6 +96,15 @@ void collect_hex_digests(std::string_view text, DigestSet& digests) {
   }
 }
 
+/// What a key led to, and all that it needs: a layer and what it cites, or an image.
+void mark_product(const Store& store, const Digest& product, DigestSet& blobs) {
+  char first = 0;
+  const UniqueFd fd = open_file(store.blob_path(product), O_RDONLY);
+  pread_all(fd.get(), std::as_writable_bytes(std::span(&first, 1)), 0, "a blob");
+  if (first == '{') return mark_document(store, product, blobs);  // no zstd frame begins like this
+  for (const auto& cited : store.layer_index(product)->blobs) blobs.insert(cited);
+}
+
 void mark_key(const Store& store, const fs::path& path, Marks& marks) {
   const auto text = read_file_if_exists(path);
   const Json json = Json::parse(text.value_or(""), nullptr, false);
@@ -117,9 +127,9 @@ void mark_key(const Store& store, const fs::path& path, Marks& marks) {
   marks.debs.insert(mentioned.begin(), mentioned.end());
   mentioned.insert(*layer);
   try {
-    for (const auto& cited : store.layer_index(*layer)->blobs) mentioned.insert(cited);
+    mark_product(store, *layer, mentioned);
   } catch (const Error&) {
-    // A damaged layer must not be found by its key again; verify tells the user about those that images need.
+    // Something damaged must not be found by its key again; verify tells the user about what images need.
     marks.old_keys.push_back(path);
     return;
   }

@@ -147,6 +147,22 @@ TEST_CASE("an old key stays as long as an image has its layer") {
   CHECK(store.find_key(base.key));
 }
 
+TEST_CASE("a recent key may lead to an image, and then keeps all of it") {
+  const TempDir dir;
+  Store store(dir.path());
+  const LayerRef base = add_layer(store, "base");
+  const Digest image = put_tagged(store, "hello", {base});
+  store.untag("hello");
+  age_all(store, 10 * kDay);
+  store.put_key(sha256("image key"), {.layer = {.digest = image, .name = "image"}, .record = "{}"});
+  collect_garbage(store, {});
+  REQUIRE(store.find_key(sha256("image key")));
+  CHECK(store.load_image(image).layers.size() == 1);
+  CHECK(store.has_blob(base.digest));
+  store.tag("hello", image);
+  CHECK(store.resolve("hello") == image);
+}
+
 TEST_CASE("a key whose layer is gone goes") {
   const TempDir dir;
   Store store(dir.path());
