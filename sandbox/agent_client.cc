@@ -5,7 +5,9 @@
 #include <random>
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/error.h"
@@ -18,6 +20,7 @@ using protocol::Stream;
 using protocol::Type;
 
 constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr int kGreetEveryMs = 1000;
 /// What a message costs beside its payload, so that a flood of empty ones is bounded too.
 constexpr std::size_t kMessageCost = 64;
 /// Two full windows of frames as small as they reasonably come.
@@ -107,10 +110,14 @@ void AgentClient::send_frame(Type type, std::uint32_t channel, Stream stream, st
                              const std::stop_token& stop) {
   std::vector<std::byte> frame;
   protocol::append_frame(frame, type, channel, stream, payload);
+  send_all(frame, stop);
+}
+
+void AgentClient::send_all(std::span<const std::byte> bytes, const std::stop_token& stop) {
   std::optional<Wakeup> interrupt;
   std::optional<std::stop_callback<std::function<void()>>> on_stop;
   const std::lock_guard lock(send_mutex_);
-  std::span<const std::byte> left(frame);
+  std::span<const std::byte> left(bytes);
   while (!left.empty()) {
     const ssize_t sent = ::send(socket_.get(), left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) {
@@ -129,7 +136,7 @@ void AgentClient::send_frame(Type type, std::uint32_t channel, Stream stream, st
     ::poll(waits, 2, -1);
     if (waits[1].revents == 0) continue;
     // After half a frame nothing that follows would be understood.
-    if (left.size() != frame.size()) lose("it did not take a command that was interrupted");
+    if (left.size() != bytes.size()) lose("it did not take a command that was interrupted");
     throw Interrupted{};
   }
 }
@@ -172,10 +179,32 @@ void AgentClient::on_frame(const protocol::Frame& frame) {
   channel.ready_.raise();
 }
 
+void AgentClient::greet_again() {
+  // While the guest has not opened its port, nothing is read from our socket. When it was read and is not answered, the
+  // agent took our Hello for the rest of a frame that another host had begun. Zeros as long as any frame end that one;
+  // they are no header, so the agent then looks for a Hello.
+  int unread = 0;
+  if (::ioctl(socket_.get(), SIOCOUTQ, &unread) != 0 || unread != 0) return;
+  std::vector<std::byte> bytes(protocol::kMaxPayload + protocol::kHeaderBytes);
+  protocol::append_frame(bytes, Type::Hello, 0, Stream::Input,
+                         protocol::encode(protocol::Hello{.nonce = nonce_, .description = "blueprint"}));
+  try {
+    send_all(bytes, {});
+  } catch (const Error&) {
+    // The connection is lost; reading says so.
+  }
+}
+
 void AgentClient::read_all() {
   protocol::Decoder decoder;
   std::vector<std::byte> buffer(kReadBytes);
   while (true) {
+    pollfd wait{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+    const bool answered = agent().has_value();
+    if (::poll(&wait, 1, answered ? -1 : kGreetEveryMs) == 0) {
+      greet_again();
+      continue;
+    }
     const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return lose("qemu has ended");

@@ -83,6 +83,8 @@ class AgentClient {
   friend class Channel;
   void send_frame(protocol::Type type, std::uint32_t channel, protocol::Stream stream,
                   std::span<const std::byte> payload, const std::stop_token& stop);
+  void send_all(std::span<const std::byte> bytes, const std::stop_token& stop);
+  void greet_again();
   void read_all();
   void on_frame(const protocol::Frame& frame);
   void lose(std::string reason);

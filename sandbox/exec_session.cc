@@ -22,6 +22,9 @@ constexpr std::chrono::seconds kPingAfter{15};
 /// … and given up after this long. Chosen: an emulated guest on a busy machine stalls for seconds, not for minutes.
 constexpr std::chrono::seconds kLostAfter{120};
 
+/// A terminal's size is looked at this often, for callers that hear of no SIGWINCH.
+constexpr std::chrono::milliseconds kWindowPoll{200};
+
 std::string_view text_of(const Message& message) {
   return {reinterpret_cast<const char*>(message.payload.data()), message.payload.size()};
 }
@@ -56,10 +59,14 @@ void ExecSession::wait() {
                      {.fd = interrupt.fd(), .events = POLLIN, .revents = 0},
                      {.fd = input_credit_ > 0 ? input_fd_ : -1, .events = POLLIN, .revents = 0},
                      {.fd = signal_fd_, .events = POLLIN, .revents = 0}};
-  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(kPingAfter);
+  const auto limit = streams_.window ? kWindowPoll : std::chrono::milliseconds(kPingAfter);
   const int ready = ::poll(waits, 4, static_cast<int>(limit.count()));
   if (stop_.stop_requested()) throw Interrupted{};
-  if (ready == 0) client_.send(Type::Ping, {}, stop_);
+  send_window();
+  if (ready == 0 && client_.silence() > kPingAfter && std::chrono::steady_clock::now() - pinged_ > kPingAfter) {
+    pinged_ = std::chrono::steady_clock::now();
+    client_.send(Type::Ping, {}, stop_);
+  }
   if (ready <= 0) return;
   if (waits[3].revents != 0) forward_signal();
   if (waits[2].revents != 0) forward_input();
@@ -84,16 +91,15 @@ void ExecSession::forward_signal() {
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (got <= 0) {
     signal_fd_ = -1;
-  } else if (number == SIGWINCH) {
-    send_window();
-  } else {
+  } else if (number != SIGWINCH) {  // wait() looks at the window whatever woke it
     channel_.send(Type::Signal, protocol::encode_u32(number), Stream::Input, stop_);
   }
 }
 
 void ExecSession::send_window() {
   if (!streams_.window) return;
-  if (const auto size = streams_.window()) {
+  if (const auto size = streams_.window(); size && *size != window_) {
+    window_ = *size;
     channel_.send(Type::Resize, protocol::encode(protocol::Window{.rows = size->first, .columns = size->second}),
                   Stream::Input, stop_);
   }

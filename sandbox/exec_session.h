@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -37,6 +38,8 @@ class ExecSession {
   int signal_fd_;
   std::uint32_t input_credit_ = protocol::kWindow;
   std::uint32_t consumed_[3] = {};
+  std::pair<std::uint16_t, std::uint16_t> window_{0, 0};  ///< that the guest knows of
+  std::chrono::steady_clock::time_point pinged_;
   std::vector<std::byte> buffer_;
 };
 

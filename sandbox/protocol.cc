@@ -146,8 +146,8 @@ std::optional<Frame> Decoder::next() {
 }
 
 void Decoder::resync() {
-  buffer_.clear();
-  start_ = 0;
+  // A Hello may lie behind what was no frame.
+  if (broken_) ++start_;
   synced_ = false;
   broken_ = false;
 }

@@ -81,7 +81,7 @@ class Decoder {
   [[nodiscard]] std::optional<Frame> next();
   /// A frame was malformed; nothing more comes until resync().
   [[nodiscard]] bool broken() const { return broken_; }
-  /// Forgets everything and waits for the mark of a Hello.
+  /// Takes nothing for a frame any more until the mark of a Hello, in the bytes that are left or in later ones.
   void resync();
 
  private:

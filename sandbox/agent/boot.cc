@@ -37,6 +37,10 @@ constexpr std::string_view kUnit =
     "Description=blueprint agent\n"
     "DefaultDependencies=no\n"
     "IgnoreOnIsolate=yes\n"
+    // First among equals: a boot has many services to start, and the host waits for this one.
+    "Before=systemd-journald.service systemd-udevd.service systemd-udev-trigger.service systemd-modules-load.service "
+    "systemd-tmpfiles-setup-dev.service systemd-sysctl.service systemd-sysusers.service systemd-random-seed.service "
+    "systemd-remount-fs.service local-fs-pre.target\n"
     "[Service]\n"
     "ExecStart=/run/blueprint/agent serve\n"
     "Restart=always\n"
@@ -49,6 +53,7 @@ constexpr std::string_view kUnit =
     "TasksMax=infinity\n"
     "LimitNOFILE=1048576\n"
     "OOMScoreAdjust=-900\n"
+    "Nice=-10\n"
     "StandardInput=null\n"
     "StandardOutput=null\n"
     "StandardError=null\n";

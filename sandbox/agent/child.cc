@@ -122,7 +122,9 @@ void reset_process() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   ::umask(022);
+  // The unit of the agent is favoured; its commands are not.
   write_text("/proc/self/oom_score_adj", "0");
+  ::setpriority(PRIO_PROCESS, 0, 0);
   // The agent's own limit is high; programs that use select() want the usual soft one.
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > 1024) {

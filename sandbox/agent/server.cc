@@ -57,6 +57,7 @@ class Server {
   enum class Verdict { Fine, Broken };
 
   void on_port();
+  void take_frames();
   void disconnect();
   Verdict on_frame(const Frame& frame);
   Verdict on_connection_frame(const Frame& frame);
@@ -98,7 +99,6 @@ Job* Server::find(std::uint32_t channel) {
 
 void Server::disconnect() {
   for (const auto& job : jobs_) job->abandon();
-  outbox_.clear();
   decoder_.resync();
 }
 
@@ -107,13 +107,24 @@ void Server::on_port() {
   while (true) {
     std::span<const std::byte> bytes;
     const auto result = port_.read(buffer_, bytes);
-    if (result == Port::Read::HostAway) return disconnect();
+    if (result == Port::Read::HostAway) {
+      // QEMU drops what nobody listens to. In all other cases the outbox is kept: it may have begun with half a frame
+      // gone.
+      outbox_.clear();
+      return disconnect();
+    }
     if (result == Port::Read::Nothing) return;
     decoder_.feed(bytes);
-    while (const auto frame = decoder_.next()) {
-      if (on_frame(*frame) == Verdict::Broken) return disconnect();
-    }
-    if (decoder_.broken()) return disconnect();
+    take_frames();
+  }
+}
+
+void Server::take_frames() {
+  while (true) {
+    const auto frame = decoder_.next();
+    if (frame && on_frame(*frame) == Verdict::Fine) continue;
+    if (!frame && !decoder_.broken()) return;
+    disconnect();
   }
 }
 
@@ -132,7 +143,6 @@ Server::Verdict Server::on_connection_frame(const Frame& frame) {
     if (!hello) return Verdict::Broken;
     // A new host on an old connection: what the last one left is not its business.
     for (const auto& job : jobs_) job->abandon();
-    outbox_.clear();
     answer_hello(*hello);
     return Verdict::Fine;
   }

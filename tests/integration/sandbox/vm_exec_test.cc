@@ -156,7 +156,11 @@ TEST_CASE("signals reach the command's process group, and a stopped caller kills
   const auto begin = [&stop](std::string_view) { stop.request_stop(); };
   CHECK_THROWS_AS(vm.exec({.argv = {"sh", "-c", "echo x; exec sleep 77777"}}, {.on_stdout = begin}, stop.get_token()),
                   Interrupted);
-  CHECK(run_shell(vm, "while pgrep -f 'sleep 77777' | grep -v $$; do :; done").status.success());
+  // The pattern does not match itself.
+  CHECK(run_shell(vm,
+                  "while for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline; echo; done 2> /dev/null | "
+                  "grep -q '^slee[p] 77777'; do :; done")
+            .status.success());
 }
 
 TEST_CASE("a terminal has its size, follows changes of it, and ends with its input") {
@@ -194,6 +198,25 @@ TEST_CASE("a terminal has its size, follows changes of it, and ends with its inp
   const auto cat = run_in(vm, {.argv = {"cat"}, .tty = true}, "line\n");
   CHECK(cat.status.success());
   CHECK(cat.out.find("line\r\n") != std::string::npos);
+}
+
+TEST_CASE("a terminal follows its caller's window though nobody says that it changed") {
+  Vm& vm = shared_vm();
+  std::string out;
+  std::pair<std::uint16_t, std::uint16_t> size{50, 132};
+  vm.exec({.argv = {"sh", "-c", "trap 'stty size; exit' WINCH; echo ready; while :; do sleep 1; done"},
+           .tty = true,
+           .rows = 50,
+           .columns = 132},
+          {.on_stdout =
+               [&](std::string_view text) {
+                 out += text;
+                 if (out.find("ready") != std::string::npos) size = {61, 141};
+               },
+           .window = [&] { return std::optional(size); }},
+          {});
+  INFO(out);
+  CHECK(out.find("61 141\r\n") != std::string::npos);
 }
 
 TEST_CASE("files go in and come out as tar") {
