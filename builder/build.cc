@@ -11,9 +11,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "builder/image_assembly.h"
 #include "builder/make_step.h"
+#include "builder/policy.h"
 #include "builder/recipe_tests.h"
 #include "builder/steps/command_step.h"
 #include "builder/steps/failed_root.h"
@@ -47,19 +49,12 @@ class Build {
   BuildResult run();
 
  private:
-  struct PlannedLayer {
-    std::string name;
-    std::string kind;
-    std::unique_ptr<steps::Step> step;
-    SourceSpan where;
-  };
-
   void resolve_parent();
-  std::vector<PlannedLayer> plan_layers();
-  plan::KeyRecord key_of(const PlannedLayer& layer) const;
-  LayerReport build_layer(const PlannedLayer& layer);
-  layers::LayerRef run_layer(const PlannedLayer& layer, const plan::KeyRecord& key, LayerReport& report);
+  std::vector<ReadyLayer> ready_layers();
+  LayerReport build_layer(const ReadyLayer& layer);
+  layers::LayerRef run_layer(const ReadyLayer& layer, const plan::KeyRecord& key, LayerReport& report);
   std::vector<std::string> reasons_for(const plan::KeyRecord& key) const;
+  std::string read_secret(const recipe::Text& name) const;
 
   const recipe::Recipe& recipe_;
   layers::Store& store_;
@@ -79,30 +74,15 @@ void Build::resolve_parent() {
   layers_ = parent_->layers;
 }
 
-std::vector<Build::PlannedLayer> Build::plan_layers() {
-  std::vector<PlannedLayer> planned;
-  const StepInputs inputs{.recipe = recipe_,
-                          .parent_env = parent_ ? parent_->config.env : std::map<std::string, std::string>{},
-                          .lock = lock_,
-                          .mirrors = options_.mirrors,
-                          .offline = options_.offline,
-                          .digests = digests_};
-  if (!parent_) {
-    planned.push_back({kBaseLayer, "distribution", make_base_step(inputs), recipe_.distribution->where});
-  }
-  for (const auto& layer : recipe_.layers) {
-    planned.push_back({layer.name, std::string(recipe::kind_name(layer)), make_step(layer, inputs), layer.where});
-  }
-  return planned;
-}
-
-plan::KeyRecord Build::key_of(const PlannedLayer& layer) const {
-  plan::KeyRecord key(recipe_.name.value, layer.name);
-  key.add("kind", layer.kind + " 1");
-  key.add("parent", layers_.empty() ? "none" : layers_.back().content_digest.to_string());
-  key.add("epoch", std::to_string(lock_.epoch));
-  layer.step->add_key_fields(key);
-  return key;
+std::vector<ReadyLayer> Build::ready_layers() {
+  return plan_layers({.recipe = recipe_,
+                      .parent_env = parent_ ? parent_->config.env : std::map<std::string, std::string>{},
+                      .lock = lock_,
+                      .mirrors = options_.mirrors,
+                      .offline = options_.offline,
+                      .digests = digests_,
+                      .secret = [this](const recipe::Text& name) { return read_secret(name); }},
+                     parent_ ? HasParent::Yes : HasParent::No);
 }
 
 std::vector<std::string> Build::reasons_for(const plan::KeyRecord& key) const {
@@ -114,7 +94,15 @@ std::vector<std::string> Build::reasons_for(const plan::KeyRecord& key) const {
   return reasons;
 }
 
-layers::LayerRef Build::run_layer(const PlannedLayer& layer, const plan::KeyRecord& key, LayerReport& report) {
+std::string Build::read_secret(const recipe::Text& name) const {
+  for (const auto& secret : recipe_.secrets) {
+    if (secret.name == name.value && options_.secret) return options_.secret(recipe_, secret);
+  }
+  throw bug(fmt::format("nobody knows the secret '{}'", name.value));
+}
+
+layers::LayerRef Build::run_layer(const ReadyLayer& layer, const plan::KeyRecord& key, LayerReport& report) {
+  const auto start = std::chrono::steady_clock::now();
   const layers::FileTree tree = layers::load_tree(store_, layers_);
   const auto recent = store_.recent_keys(key.recipe(), key.layer());
   steps::StepOutput output = layer.step->apply({.store = store_,
@@ -132,14 +120,15 @@ layers::LayerRef Build::run_layer(const PlannedLayer& layer, const plan::KeyReco
   written.layer.key = key.digest();
   report.stored_bytes = written.stored_bytes;
   if (output.work) steps::adopt_tree(store_, written.layer, output.upper, lock_.epoch);
-  store_.put_key(key.digest(), {.layer = written.layer, .record = key.to_json(), .facts = "{}"});
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  store_.put_key(key.digest(), {.layer = written.layer, .record = key.to_json(), .facts = Json{{"seconds", seconds}}.dump()});
   return written.layer;
 }
 
-LayerReport Build::build_layer(const PlannedLayer& layer) {
+LayerReport Build::build_layer(const ReadyLayer& layer) {
   const auto start = std::chrono::steady_clock::now();
   LayerReport report{.name = layer.name, .kind = layer.kind};
-  const plan::KeyRecord key = key_of(layer);
+  const plan::KeyRecord key = layer_key(recipe_.name.value, layer, layers_, lock_.epoch);
   const auto find = [&]() -> bool {
     const auto known = store_.find_key(key.digest());
     if (!known) return false;
@@ -192,7 +181,7 @@ BuildResult Build::run() {
                        .offline = options_.offline,
                        .epoch = options_.epoch},
                       store_, pool_, events_, stop_);
-  const auto planned = plan_layers();
+  const auto planned = ready_layers();
   // From here on the plan is immutable.
   for (const auto& layer : planned) {
     if (stop_.stop_requested()) throw Interrupted{};
@@ -201,6 +190,7 @@ BuildResult Build::run() {
   }
   result.record = assemble_image({.recipe = recipe_, .parent = parent_ ? &*parent_ : nullptr, .layers = layers_, .epoch = lock_.epoch}, store_);
   result.image = result.record.digest;
+  check_policy(recipe_, result.record, store_);
   if (options_.tests == TestUse::Run) run_recipe_tests(recipe_, result.record, store_, pool_, events_, stop_);
   result.tag = options_.tag.value_or(recipe_.name.value);
   const auto tags = store_.tags();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -36,6 +37,8 @@ struct BuildOptions {
   std::optional<std::string> tag;        ///< nothing = the recipe's name
   std::vector<Digest> cite;              ///< layers that may be cited besides the previous build's
   bool cite_previous = true;
+  /// Reads the value of a secret when a step asks for it: the builder itself has no window to the environment.
+  std::function<std::string(const recipe::Recipe& recipe, const recipe::SecretSource& secret)> secret;
   bool explain = false;                  ///< a note for each reason why a layer runs
   std::vector<std::filesystem::path> building;  ///< recipes further down that wait for this one as their parent
 };

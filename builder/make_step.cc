@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "builder/steps/copy_step.h"
+#include "builder/steps/fetch_step.h"
 #include "builder/steps/files_step.h"
 #include "builder/steps/packages_step.h"
 #include "builder/steps/run_step.h"
@@ -61,8 +62,6 @@ void refuse_cycle(const recipe::Recipe& parent, const std::vector<fs::path>& bui
   throw Error(std::move(diagnostic));
 }
 
-}  // namespace
-
 std::unique_ptr<steps::Step> make_base_step(const StepInputs& inputs) {
   auto base = package_inputs(inputs, kBaseLayer);
   base.kind = steps::PackagesStep::Inputs::Kind::Bootstrap;
@@ -87,7 +86,7 @@ std::unique_ptr<steps::Step> make_step(const recipe::Layer& layer, const StepInp
     std::unique_ptr<steps::Step> operator()(const recipe::RunStep& run) const {
       auto env = inputs.recipe.env;
       env.insert(inputs.parent_env.begin(), inputs.parent_env.end());
-      return std::make_unique<steps::RunStep>(run, std::move(env));
+      return std::make_unique<steps::RunStep>(run, std::move(env), inputs.secret);
     }
     std::unique_ptr<steps::Step> operator()(const recipe::UsersStep& users) const {
       return std::make_unique<steps::UsersStep>(users);
@@ -96,12 +95,31 @@ std::unique_ptr<steps::Step> make_step(const recipe::Layer& layer, const StepInp
       return std::make_unique<steps::ServicesStep>(services);
     }
     std::unique_ptr<steps::Step> operator()(const recipe::FetchStep& fetch) const {
-      Diagnostic diagnostic{.kind = ErrorKind::Recipe, .code = "R106", .message = "'fetch' layers are not built yet"};
-      diagnostic.where = fetch.url.where;
-      throw Error(std::move(diagnostic));
+      return std::make_unique<steps::FetchStep>(fetch, inputs.offline ? steps::Network::Offline : steps::Network::Use);
     }
   };
   return std::visit(Maker{layer, inputs}, layer.step);
+}
+
+}  // namespace
+
+std::vector<ReadyLayer> plan_layers(const StepInputs& inputs, HasParent has_parent) {
+  std::vector<ReadyLayer> planned;
+  if (has_parent == HasParent::No) planned.push_back({kBaseLayer, "distribution", make_base_step(inputs), inputs.recipe.distribution->where});
+  for (const auto& layer : inputs.recipe.layers) {
+    planned.push_back({layer.name, std::string(recipe::kind_name(layer)), make_step(layer, inputs), layer.where});
+  }
+  return planned;
+}
+
+plan::KeyRecord layer_key(const std::string& recipe, const ReadyLayer& layer, const std::vector<layers::LayerRef>& below, std::int64_t epoch) {
+  plan::KeyRecord key(recipe, layer.name);
+  // The number is raised when a step of this kind comes to do something else with the same inputs.
+  key.add("kind", layer.kind + " 1");
+  key.add("parent", below.empty() ? "none" : below.back().content_digest.to_string());
+  key.add("epoch", std::to_string(epoch));
+  layer.step->add_key_fields(key);
+  return key;
 }
 
 layers::ImageRecord resolve_from(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, ThreadPool& pool,
@@ -109,15 +127,8 @@ layers::ImageRecord resolve_from(const recipe::Recipe& recipe, layers::Store& st
   const std::string& from = recipe.from.value;
   const bool is_digest = from.starts_with("sha256:");
   std::optional<recipe::Recipe> parent;
-  if (!is_digest) {
-    recipe::SearchPath search = options.search;
-    search.catalogs.insert(search.catalogs.begin(), recipe.directory);
-    for (const auto& summary : recipe::list_recipes(search)) {
-      if (summary.name == from && summary.kind == recipe::RecipeSummary::Kind::Recipe) {
-        parent = recipe::load_recipe(summary.file, options.search);
-        break;
-      }
-    }
+  if (const auto file = is_digest ? std::nullopt : recipe::find_recipe(from, recipe.directory, options.search)) {
+    parent = recipe::load_recipe(*file, options.search);
   }
   if (parent) {
     BuildOptions parent_options = options;

@@ -47,12 +47,14 @@ void read_config(const fs::path& file, Settings& settings) {
         settings.accel = entry.second.as<std::string>();
       } else if (key == "mirrors") {
         settings.mirrors = entry.second.as<std::map<std::string, std::string>>();
+      } else if (key == "aliases") {
+        settings.aliases = entry.second.as<std::map<std::string, std::string>>();
       } else if (key == "catalogs") {
         for (const auto& catalog : entry.second) {
           settings.catalogs.push_back(fs::absolute(file).parent_path() / catalog.as<std::string>());
         }
       } else {
-        throw bad_setting(fmt::format("{}:{}: unknown setting '{}' (known: store, mirrors, catalogs, accel)", file.string(),
+        throw bad_setting(fmt::format("{}:{}: unknown setting '{}' (known: store, mirrors, catalogs, aliases, accel)", file.string(),
                                       entry.first.Mark().line + 1, key));
       }
     }

@@ -16,11 +16,13 @@ namespace blueprint::cli {
 ///     store: /srv/blueprint
 ///     mirrors: {ubuntu: http://mirror.example/ubuntu}
 ///     catalogs: [/srv/recipes]
+///     aliases: {"debian:12": debian-12-x86_64}
 ///     accel: auto
 struct Settings {
   std::filesystem::path store;
   std::map<std::string, std::string> mirrors;
   std::vector<std::filesystem::path> catalogs;
+  std::map<std::string, std::string> aliases;  ///< what FROM in a Dockerfile says → what to build on
   std::string accel = "auto";
   std::optional<std::int64_t> epoch;  ///< SOURCE_DATE_EPOCH
   bool colour = true;                 ///< NO_COLOR is not set

@@ -6,7 +6,8 @@
 
 namespace blueprint::steps {
 
-RunStep::RunStep(recipe::RunStep run, std::map<std::string, std::string> env) : run_(std::move(run)) {
+RunStep::RunStep(recipe::RunStep run, std::map<std::string, std::string> env, SecretReader secret)
+    : run_(std::move(run)), secret_(std::move(secret)) {
   run_.env.merge(env);  // what the step says itself stays
 }
 
@@ -32,6 +33,7 @@ void RunStep::work(rootfs::BuildRoot& root, const StepContext& context) const {
   options.environment.push_back(fmt::format("HOME={}", user.home));
   options.environment.push_back(fmt::format("USER={}", user.name));
   for (const auto& [name, value] : run_.env) options.environment.push_back(fmt::format("{}={}", name, value));
+  for (const auto& name : run_.secrets) options.secret_files.emplace_back(name.value, secret_(name));
   run_command(root, context, options, run_.script.value);
 }
 

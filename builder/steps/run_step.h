@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -8,11 +9,14 @@
 
 namespace blueprint::steps {
 
+/// Gives the value of a secret that a step names. Called only when the step really runs.
+using SecretReader = std::function<std::string(const recipe::Text& name)>;
+
 /// `run:` — a script, given to /bin/sh -e.
 class RunStep final : public CommandStep {
  public:
   /// `env` is the recipe's own, which the script sees below the step's.
-  RunStep(recipe::RunStep run, std::map<std::string, std::string> env);
+  RunStep(recipe::RunStep run, std::map<std::string, std::string> env, SecretReader secret);
   void add_key_fields(plan::KeyRecord& record) const override;
 
  protected:
@@ -20,6 +24,7 @@ class RunStep final : public CommandStep {
 
  private:
   recipe::RunStep run_;
+  SecretReader secret_;
 };
 
 }  // namespace blueprint::steps

@@ -1,0 +1,127 @@
+#include "builder/steps/fetch_step.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "builder/steps/placement.h"
+#include "builder/steps/root_files.h"
+#include "builder/steps/unpack_archive.h"
+#include "registry_client/http.h"
+
+namespace blueprint::steps {
+namespace fs = std::filesystem;
+namespace {
+
+Digest parse_digest(const recipe::Text& text) {
+  std::string_view hex = text.value;
+  if (hex.starts_with("sha256:")) hex.remove_prefix(7);
+  if (const auto digest = Digest::parse_hex(hex)) return *digest;
+  throw bug("a recipe with a malformed sha256 passed its parser");
+}
+
+/// Hashes what comes and writes it to a file.
+class HashingSink final : public registry_client::BodySink {
+ public:
+  HashingSink(int fd, Events& events, std::string stage) : fd_(fd), events_(events), stage_(std::move(stage)) {}
+
+  void begin(const registry_client::HttpResponse& head, std::uint64_t offset) override {
+    if (const auto length = head.header("content-length"); length && offset == 0) total_ = parse_size(*length).value_or(0);
+    if (offset != 0) return;
+    (void)hash_.finish();
+    size_ = 0;
+    if (::ftruncate(fd_, 0) != 0) throw os_error("start a download over");
+  }
+  void write(std::span<const std::byte> bytes) override {
+    pwrite_all(fd_, bytes, size_, "a download");
+    hash_.update(bytes);
+    size_ += bytes.size();
+    events_.progress(stage_, {.bytes = size_, .bytes_total = total_});
+  }
+  [[nodiscard]] Digest finish() { return hash_.finish(); }
+  [[nodiscard]] std::uint64_t size_bytes() const { return size_; }
+
+ private:
+  int fd_;
+  Events& events_;
+  std::string stage_;
+  Sha256 hash_;
+  std::uint64_t size_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+Error fetch_error(ErrorKind kind, const char* code, std::string message, const SourceSpan& where) {
+  Diagnostic diagnostic{.kind = kind, .code = code, .message = std::move(message)};
+  if (where.line > 0) diagnostic.where = where;
+  return Error(std::move(diagnostic));
+}
+
+}  // namespace
+
+FetchStep::FetchStep(recipe::FetchStep fetch, Network network)
+    : fetch_(std::move(fetch)), digest_(parse_digest(fetch_.sha256)), network_(network) {}
+
+void FetchStep::add_key_fields(plan::KeyRecord& record) const {
+  // Not the URL: the same bytes from another place are the same layer.
+  record.add("fetched", digest_.to_string());
+  record.add("to", fetch_.to.value);
+  record.add("unpack", fetch_.unpack ? fmt::format("strip {}", fetch_.strip) : std::string("no"));
+  record.add("mode", fetch_.mode ? fmt::format("{:04o}", *fetch_.mode) : std::string("default"));
+  record.add("owner", fetch_.owner.value);
+}
+
+fs::path FetchStep::ensure_downloaded(const StepContext& context) const {
+  const fs::path place = context.store.deb_path(digest_);
+  if (fs::exists(place)) return place;
+  const std::string shown = registry_client::redact_url(fetch_.url.value);
+  if (network_ == Network::Offline) {
+    Error offline = fetch_error(ErrorKind::Network, "X121", fmt::format("{} is not in the store, and the build is offline", shown), fetch_.url.where);
+    offline.add_hint("build once without --offline");
+    throw offline;
+  }
+  const std::string stage = context.stage + "/download";
+  context.events.started(stage, fmt::format("downloading {}", shown));
+  AtomicFile file(place);
+  HashingSink sink(file.fd(), context.events, stage);
+  const auto http = registry_client::make_curl_http({.file_urls = registry_client::HttpOptions::FileUrls::Allow});
+  const auto response = http->send({.url = fetch_.url.value, .sink = &sink}, context.stop);
+  if (!response.success()) {
+    throw fetch_error(ErrorKind::Network, "X122", fmt::format("{} answered with status {}", shown, response.status), fetch_.url.where);
+  }
+  if (const Digest got = sink.finish(); got != digest_) {
+    Error wrong = fetch_error(ErrorKind::Network, "X123", fmt::format("{} does not have the SHA-256 that the recipe names", shown), fetch_.sha256.where);
+    wrong.add_context(fmt::format("expected {}", digest_.to_string()));
+    wrong.add_context(fmt::format("     got {} ({})", got.to_string(), format_size(sink.size_bytes())));
+    wrong.add_hint("if upstream changed the file on purpose, put the new digest into the recipe");
+    throw wrong;
+  }
+  file.commit();
+  context.events.finished(stage, format_size(sink.size_bytes()));
+  return place;
+}
+
+StepOutput FetchStep::apply(const StepContext& context) const {
+  const auto owner = load_accounts(context).resolve(fetch_.owner, {});
+  const fs::path file = ensure_downloaded(context);
+  Placement placement(context.tree, context.epoch);
+  StepOutput output;
+  if (fetch_.unpack) {
+    output.work.emplace(context.store.tmp(), "fetch-");
+    unpack_archive({.archive = file, .data = output.work->path(), .strip = fetch_.strip, .to = fetch_.to.value, .owner = owner, .where = fetch_.url.where},
+                   placement, context.stop);
+  } else {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) throw os_error(fmt::format("look at {}", file.string()));
+    std::string to = fetch_.to.value;
+    if (to.ends_with('/')) to += fs::path(fetch_.url.value.substr(0, fetch_.url.value.find_first_of("?#"))).filename().string();
+    placement.put_file(placement.make_place(to, fetch_.to.where), placement.metadata(fetch_.mode.value_or(0644), owner),
+                       {.size = static_cast<std::uint64_t>(status.st_size), .digest = {}, .source = layers::HostFile{file.string()}},
+                       fetch_.to.where);
+  }
+  output.changes = placement.take();
+  return output;
+}
+
+}  // namespace blueprint::steps
