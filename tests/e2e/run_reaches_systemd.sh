@@ -1,18 +1,16 @@
 #!/usr/bin/env bash
-# A VM boots the image's systemd until everything runs, shows the image's files, and its disk is as large as the recipe says.
+# A VM boots the image's systemd until everything runs, shows the image's files, and its disk is as large as the recipe says. What
+# it writes does not reach the image.
 . "$(dirname "$0")/../support/e2e.sh"
 use_hello
-ok blueprint run hello -- sh -c 'systemctl is-system-running --wait; . /etc/os-release; echo "$PRETTY_NAME"; hello; df -k / | tail -n 1 | tr -s " " | cut -d" " -f2'
-[ "$(head -n 1 out)" = running ] || {
-  blueprint run hello -- sh -c 'systemctl is-system-running --wait; systemctl --failed; journalctl -b -p warning | tail -n 30' >&2 || true
-  fail "systemd says $(head -n 1 out)"
-}
+digest=$(image hello content_digest)
+ok blueprint run hello -- sh -c 'systemctl is-system-running --wait; systemctl --failed --plain --no-legend
+  . /etc/os-release; echo "$PRETTY_NAME"; hello; echo scribble >/etc/motd; rm -rf /usr/share; sync
+  df -k / | tail -n 1 | tr -s " " | cut -d" " -f2'
+same "$(head -n 1 out)" running
 out_has "Debian GNU/Linux 12"
 out_has "hello from blueprint"
 [ "$(tail -n 1 out)" -gt 3500000 ] || fail "the root filesystem did not grow: $(tail -n 1 out) KiB"
-# Nothing that a VM writes reaches the image.
-digest=$(image hello content_digest)
-ok blueprint run hello -- sh -c 'echo x >/etc/motd; rm -rf /usr/share'
 same "$(image hello content_digest)" "$digest"
 ok blueprint run hello -- cat /etc/motd
 out_is "hello from blueprint"

@@ -38,7 +38,7 @@ blueprint() { "$BLUEPRINT_BIN/blueprint" "$@"; }
 fail() {
   printf 'FAILED %s: %s\n' "$(basename "$0"):${BASH_LINENO[${#BASH_LINENO[@]} - 2]}" "$*" >&2
   for file in out err; do
-    [ -f "$WORK/$file" ] && { printf -- '--- %s\n' "std$file"; tail -n 60 "$WORK/$file" | cut -c1-400; } >&2
+    [ -f "$WORK/$file" ] && { printf -- '--- %s\n' "std$file"; tail -n 60 "$WORK/$file" | tail -c 8000 | cut -c1-400 | cat -v; } >&2
   done
   exit 1
 }

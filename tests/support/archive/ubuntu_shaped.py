@@ -81,9 +81,11 @@ class Apt:
         if not any((self.archives.parent / "lists").glob("*Packages*")):
             self.run("update")
         wanted = ["--no-install-recommends", "install", "?essential", "apt", *packages]
-        names = [line.split()[1] for line in self.run("--print-uris", *wanted).splitlines()]
         self.run("--download-only", *wanted)
-        return [self.archives / name for name in names]
+        # What is chosen, from a simulation: --print-uris leaves out what is there already.
+        chosen = re.findall(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)", self.run("--simulate", *wanted), re.MULTILINE)
+        return [self.archives / f"{name.split(':')[0]}_{version.replace(':', '%3a')}_{architecture}.deb"
+                for name, version, architecture in chosen]
 
 
 def merged_name(name):
