@@ -19,7 +19,7 @@
 namespace blueprint::recipe {
 namespace {
 
-constexpr std::size_t kMaxPatternedBytes = 4096;
+constexpr std::size_t kMaxPatternedBytes = 2048;
 constexpr std::size_t kMaxRegexBytes = 1000;
 
 /// Every pattern of the language, compiled.

@@ -45,8 +45,7 @@ class Composer {
       : fragments_(fragments), missing_(missing), faults_(faults) {}
 
   /// The file's own values, and the layers and environment of everything that it uses.
-  Recipe read(const Source& source, const Object& object, const Given& given) {
-    Node root = parse_yaml(source);
+  Recipe read(const Source& source, Node root, const Object& object, const Given& given) {
     check_header(root, object, source);
     const Values values = choose_values(declare_params(root, source, faults_), given);
     for (Member& member : root.members) {
@@ -184,12 +183,16 @@ class Composer {
     chain_.push_back(file->path);
     std::optional<Recipe> fragment;
     try {
-      fragment = read(Source(file->path, file->text), fragment_object(), given_by(use));
+      fragment = read_text({file->path, file->text}, given_by(use));
     } catch (const Error& error) {
       faults_.add(error);
     }
     chain_.pop_back();
     return fragment;
+  }
+
+  Recipe read_text(const Source& source, const Given& given) {
+    return read(source, parse_yaml(source), fragment_object(), given);
   }
 
   static Given given_by(const Use& use) {
@@ -213,7 +216,8 @@ Recipe compose_recipe(std::string_view text, const std::string& file, const Frag
                       const ParamValues& params) {
   const Source source(file, text);
   Faults faults;
-  Recipe recipe = Composer(fragments, Missing::Fault, faults).read(source, recipe_object(), {.texts = params});
+  Recipe recipe =
+      Composer(fragments, Missing::Fault, faults).read(source, parse_yaml(source), recipe_object(), {.texts = params});
   check_rules(recipe, faults);
   faults.throw_if_any();
   return recipe;
@@ -221,12 +225,12 @@ Recipe compose_recipe(std::string_view text, const std::string& file, const Frag
 
 void lint_recipe(std::string_view text, const std::string& file, const FragmentLoader& fragments) {
   const Source source(file, text);
-  const Node root = parse_yaml(source);
+  Node root = parse_yaml(source);
   const Node* kind = root.find("kind");
   const bool is_fragment = kind != nullptr && kind->text == "fragment";
   Faults faults;
-  const Recipe recipe =
-      Composer(fragments, Missing::Pending, faults).read(source, is_fragment ? fragment_object() : recipe_object(), {});
+  const Recipe recipe = Composer(fragments, Missing::Pending, faults)
+                            .read(source, std::move(root), is_fragment ? fragment_object() : recipe_object(), {});
   if (!is_fragment) check_rules(recipe, faults);
   faults.throw_if_any();
 }

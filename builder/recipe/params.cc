@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::string_view kOpening = "${params.";
 constexpr std::string_view kEscapedOpening = "$${params.";
-constexpr std::size_t kMaxMatchedBytes = 4096;  // std::regex recurses
+constexpr std::size_t kMaxMatchedBytes = 1024;  // std::regex recurses
 
 std::string_view type_name(Param::Kind kind) {
   switch (kind) {
