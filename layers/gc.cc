@@ -168,13 +168,14 @@ class Collector {
   /// A tree goes for everybody at once, and is then removed at leisure.
   void bury(const fs::path& tree) {
     const fs::path grave = tree.parent_path() / fmt::format("{}{}", kDead, tree.filename().string());
-    if (::rename(tree.c_str(), grave.c_str()) != 0) {
-      // A grave of the same name that is not empty, from a gc that was killed.
-      remove_tree(grave);
-      fs::rename(tree, grave);
-    }
     ::unlink((tree.string() + ".used").c_str());
-    dead_trees_.push_back(grave);
+    if (::rename(tree.c_str(), grave.c_str()) == 0) {
+      dead_trees_.push_back(grave);
+    } else {
+      // No space for the new name, or a grave of a gc that was killed: then at once, while nobody can publish a tree
+      // here.
+      remove_tree(tree);
+    }
   }
 
   void sweep_tmp() {

@@ -112,8 +112,10 @@ bool Store::has_blob(const Digest& digest) const {
   return ::stat(blob_path(digest).c_str(), &status) == 0;
 }
 
-void Store::require_blob(const Digest& digest) const {
-  if (!touch(blob_path(digest))) throw missing_blob(digest);
+std::uint64_t Store::use_blob(const Digest& digest) const {
+  struct stat status {};
+  if (!touch(blob_path(digest)) || ::stat(blob_path(digest).c_str(), &status) != 0) throw missing_blob(digest);
+  return static_cast<std::uint64_t>(status.st_size);
 }
 
 std::string Store::read_blob(const Digest& digest) const {
@@ -182,17 +184,14 @@ Digest Store::put_image(const ImageConfig& config, const std::vector<LayerRef>& 
   std::set<Digest> listed;
   for (const auto& layer : layers) listed.insert(layer.digest);
   for (auto& layer : facts.layers) {
-    require_blob(layer.digest);
-    layer.size_bytes = fs::file_size(blob_path(layer.digest));
+    layer.size_bytes = use_blob(layer.digest);
     for (const auto& cited : layer_index(layer.digest)->blobs) {
       if (!listed.insert(cited).second) continue;
-      require_blob(cited);
-      facts.cited_blobs.push_back({.digest = cited, .size_bytes = fs::file_size(blob_path(cited))});
+      facts.cited_blobs.push_back({.digest = cited, .size_bytes = use_blob(cited)});
     }
   }
   if (config.kernel) {
-    require_blob(*config.kernel);
-    facts.kernel.push_back({*config.kernel, fs::file_size(blob_path(*config.kernel))});
+    facts.kernel.push_back({*config.kernel, use_blob(*config.kernel)});
   }
   const std::string config_text = encode_config(config, layers);
   facts.config = {write_blob(config_text), config_text.size()};
@@ -205,11 +204,11 @@ Digest Store::put_image(const ImageConfig& config, const std::vector<LayerRef>& 
 Digest Store::import_image(std::string_view manifest_text) {
   const FileLock no_gc = share_with_gc();
   const ManifestFacts facts = decode_manifest(manifest_text, sha256(manifest_text));
-  require_blob(facts.config.digest);
+  use_blob(facts.config.digest);
   for (const auto* list : {&facts.layers, &facts.cited_blobs}) {
-    for (const auto& layer : *list) require_blob(layer.digest);
+    for (const auto& layer : *list) use_blob(layer.digest);
   }
-  for (const auto& kernel : facts.kernel) require_blob(kernel.digest);
+  for (const auto& kernel : facts.kernel) use_blob(kernel.digest);
   const Digest manifest = write_blob(manifest_text);
   register_image(manifest, manifest_text.size());
   return manifest;

@@ -109,7 +109,8 @@ class Store {
  private:
   [[nodiscard]] FileLock share_with_gc() const;
   Digest write_blob(std::string_view bytes);
-  void require_blob(const Digest& digest) const;
+  /// Size of a blob that is marked as used now; throws missing_blob.
+  std::uint64_t use_blob(const Digest& digest) const;
   void register_image(const Digest& manifest, std::uint64_t size_bytes);
 
   std::filesystem::path root_;

@@ -108,7 +108,9 @@ void Store::put_key(const Digest& key, const KeyEntry& entry) {
   const auto names = names_in(entry.record);
   if (!names) return;
   const fs::path directory = name_path(root_, names->first, names->second);
-  fs::create_directories(directory);
+  std::error_code failure;
+  fs::create_directories(directory, failure);
+  if (failure) throw os_error(fmt::format("create {}", directory.string()), failure.value());
   const UniqueFd fd = open_file(directory / key.hex(), O_WRONLY | O_CREAT, 0644);
   if (::futimens(fd.get(), nullptr) != 0) throw os_error(fmt::format("write {}", directory.string()));
   const auto known = remembered(directory);

@@ -123,9 +123,9 @@ void Store::tag(std::string_view name, const Digest& manifest) {
   const FileLock no_gc = share_with_gc();
   const ImageRecord record = load_image(manifest);
   // From now on they are in use through the tag; until then only their age may have kept them.
-  require_blob(manifest);
+  const std::uint64_t size_bytes = use_blob(manifest);
   for (const auto* list : {&record.layers, &record.cited_blobs}) {
-    for (const auto& layer : *list) require_blob(layer.digest);
+    for (const auto& layer : *list) use_blob(layer.digest);
   }
   const FileLock lock(index_lock(root_), FileLock::Mode::Exclusive);
   IndexFile index(root_);
@@ -139,7 +139,7 @@ void Store::tag(std::string_view name, const Digest& manifest) {
   if (untagged != entries.end()) {
     (*untagged)["annotations"][kRefName] = tag;
   } else {
-    Json entry = image_entry(manifest, fs::file_size(blob_path(manifest)));
+    Json entry = image_entry(manifest, size_bytes);
     entry["annotations"][kRefName] = tag;
     entries.push_back(std::move(entry));
   }

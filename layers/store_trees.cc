@@ -45,7 +45,9 @@ fs::path Store::publish_tree(const fs::path& directory, const Digest& layer) {
   const FileLock no_gc = share_with_gc();
   if (fs::exists(path)) {
     const TempDir old(tmp(), "old-tree-");
-    fs::rename(path, old.path() / "tree");
+    if (::rename(path.c_str(), (old.path() / "tree").c_str()) != 0) {
+      throw os_error(fmt::format("replace {}", path.string()));
+    }
   }
   AtomicFile note(tree_note(path));
   note.write(boot_id());

@@ -52,14 +52,16 @@ class Verifier {
     ++report_.images;
     ImageRecord image;
     ManifestFacts facts;
+    std::string text;
     try {
       image = store_.load_image(manifest);
-      facts = decode_manifest(store_.read_blob(manifest), manifest);
+      text = store_.read_blob(manifest);
+      facts = decode_manifest(text, manifest);
     } catch (const Error& error) {
       for (Diagnostic problem : error.diagnostics()) report(manifest, std::move(problem));
       return;
     }
-    std::vector<BlobRef> wanted = {{manifest, fs::file_size(store_.blob_path(manifest))}, facts.config};
+    std::vector<BlobRef> wanted = {{manifest, text.size()}, facts.config};
     for (const auto* list : {&facts.layers, &facts.cited_blobs}) {
       for (const auto& layer : *list) wanted.push_back({layer.digest, layer.size_bytes});
     }
@@ -77,7 +79,9 @@ class Verifier {
     std::vector<BlobRef> blobs;
     for (const auto& entry : fs::directory_iterator(store_.root() / "blobs/sha256")) {
       const auto digest = Digest::parse_hex(entry.path().filename().string());
-      if (digest) blobs.push_back({*digest, entry.file_size()});
+      std::error_code gone;  // by a gc beside us
+      const std::uint64_t size_bytes = entry.file_size(gone);
+      if (digest && !gone) blobs.push_back({*digest, size_bytes});
     }
     std::ranges::sort(blobs, {}, &BlobRef::digest);
     hash(blobs);
