@@ -21,6 +21,8 @@ using namespace dockerfile;
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kMaxStages = 256;
+
 /// FROM and what follows it.
 struct StageText {
   std::string base;  ///< what FROM says, variables replaced
@@ -74,6 +76,11 @@ class Mapper {
     for (const Instruction& instruction : file.instructions) {
       if (instruction.keyword == "FROM") {
         stages_.push_back(read_from(instruction));
+        if (stages_.size() > kMaxStages) {
+          scope_.faults.add(
+              malformed_dockerfile(at(instruction.place), fmt::format("more than {} stages", kMaxStages)));
+          return;
+        }
       } else if (!stages_.empty()) {
         stages_.back().instructions.push_back(&instruction);
       } else if (instruction.keyword == "ARG") {
@@ -149,18 +156,20 @@ class Mapper {
     return found;
   }
 
-  /// Carries out the stages from the bottom to `text`; returns the bottom one.
-  const StageText* carry_out(const StageText& text, Stage& stage) {
-    const StageText* bottom = &text;
-    if (const StageText* parent = find_stage(text.base, &text)) {
-      bottom = carry_out(*parent, stage);
-      stage.begin_child();
-    } else if (text.base == "scratch") {
-      scope_.faults.add(cannot_map(text.from.where,
+  /// Carries out the stages from the bottom to `target`; returns the bottom one.
+  const StageText* carry_out(const StageText& target, Stage& stage) {
+    std::vector<const StageText*> chain{&target};
+    while (const StageText* parent = find_stage(chain.back()->base, chain.back())) chain.push_back(parent);
+    const StageText* bottom = chain.back();
+    if (bottom->base == "scratch") {
+      scope_.faults.add(cannot_map(bottom->from.where,
                                    "FROM scratch has no counterpart here: a sandbox boots a whole distribution",
                                    "build on a recipe such as debian-12-x86_64"));
     }
-    for (const Instruction* instruction : text.instructions) stage.apply(*instruction);
+    for (auto text = chain.rbegin(); text != chain.rend(); ++text) {
+      if (*text != bottom) stage.begin_child();
+      for (const Instruction* instruction : (*text)->instructions) stage.apply(*instruction);
+    }
     return bottom;
   }
 
@@ -188,9 +197,10 @@ std::string read_ignore(const fs::path& file, const fs::path& context) {
 
 }  // namespace
 
-DockerfileResult load_dockerfile(const fs::path& file, const fs::path& context, const DockerfileOptions& options) {
-  const Source source(file.string(), read_file(file));
-  const BuildContext files(context, read_ignore(file, context));
+DockerfileResult compose_dockerfile(std::string_view text, const std::string& file, const fs::path& context,
+                                    std::string_view ignore, const DockerfileOptions& options) {
+  const Source source(file, text);
+  const BuildContext files(context, ignore);
   DockerfileResult result;
   Faults faults;
   const File parsed = parse(source, faults);
@@ -204,11 +214,15 @@ DockerfileResult load_dockerfile(const fs::path& file, const fs::path& context, 
                   .warnings = result.warnings};
   result.recipe = Mapper(scope, options).map(parsed);
   faults.throw_if_any();
-  result.recipe.file = file.string();
+  result.recipe.file = file;
   result.recipe.directory = context.string();
   result.recipe.name = {options.name.empty() ? name_from(context) : options.name, source.span({})};
   check_as_recipe(result.recipe, source);
   return result;
+}
+
+DockerfileResult load_dockerfile(const fs::path& file, const fs::path& context, const DockerfileOptions& options) {
+  return compose_dockerfile(read_file(file), file.string(), context, read_ignore(file, context), options);
 }
 
 }  // namespace blueprint::recipe

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "builder/recipe/recipe.h"
@@ -24,9 +25,14 @@ struct DockerfileResult {
 
 /// The recipe that a Dockerfile amounts to: each instruction becomes one of our layers, so there is no second engine.
 ///
-/// `context` is the directory that COPY reads; its .dockerignore counts. Reads files only. Throws Error (kind Recipe,
-/// R05x) with every fault, each at its line: malformed instructions, and those that no layer of ours can do, such as
-/// COPY --from.
+/// `context` is the directory that COPY reads, of which `ignore` (the text of a .dockerignore) leaves out; only its names
+/// are looked at. Throws Error (kind Recipe, R05x) with every fault, each at its line: malformed instructions, and those
+/// that no layer of ours can do, such as COPY --from.
+[[nodiscard]] DockerfileResult compose_dockerfile(std::string_view text, const std::string& file,
+                                                  const std::filesystem::path& context, std::string_view ignore,
+                                                  const DockerfileOptions& options = {});
+
+/// The same for files: FILE.dockerignore, else that of the context, counts.
 [[nodiscard]] DockerfileResult load_dockerfile(const std::filesystem::path& file, const std::filesystem::path& context,
                                                const DockerfileOptions& options = {});
 

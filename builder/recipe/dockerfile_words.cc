@@ -10,12 +10,14 @@ bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 bool starts_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_name_character(char c) { return starts_name(c) || (c >= '0' && c <= '9'); }
 
+constexpr int kMaxDepth = 16;
+
 enum class Quotes { Remove, Keep };
 
 class Expansion {
  public:
-  Expansion(std::string_view text, char escape, Quotes quotes, const Lookup& lookup)
-      : text_(text), escape_(escape), quotes_(quotes), lookup_(lookup) {}
+  Expansion(std::string_view text, char escape, Quotes quotes, const Lookup& lookup, int depth = 0)
+      : text_(text), escape_(escape), quotes_(quotes), lookup_(lookup), depth_(depth) {}
 
   std::optional<std::string> run() {
     std::string out;
@@ -68,7 +70,7 @@ class Expansion {
 
   bool braced(std::string& out) {
     const std::size_t close = matching_brace(at_);
-    if (close == std::string_view::npos) return false;
+    if (close == std::string_view::npos || depth_ >= kMaxDepth) return false;
     const std::string_view inside = text_.substr(at_ + 1, close - at_ - 1);
     at_ = close + 1;
     const auto name_end = std::find_if_not(inside.begin(), inside.end(), is_name_character) - inside.begin();
@@ -84,7 +86,7 @@ class Expansion {
       return !empty_counts_as_unset;
     }
     if (rest[0] != '-' && rest[0] != '+') return false;
-    const auto word = Expansion(rest.substr(1), escape_, quotes_, lookup_).run();
+    const auto word = Expansion(rest.substr(1), escape_, quotes_, lookup_, depth_ + 1).run();
     if (!word) return false;
     if (rest[0] == '-') out += is_set ? *value : *word;
     if (rest[0] == '+') out += is_set ? *word : "";
@@ -109,6 +111,7 @@ class Expansion {
   const char escape_;
   const Quotes quotes_;
   const Lookup& lookup_;
+  const int depth_;  ///< of ${…} in ${…}
   std::size_t at_ = 0;
   bool in_double_ = false;
 };
