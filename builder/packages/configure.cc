@@ -25,11 +25,11 @@ constexpr std::size_t kLastLines = 40;
 constexpr const char* kPreinsts = "var/lib/dpkg/blueprint-preinst";
 constexpr const char* kPolicy = "usr/sbin/policy-rc.d";
 
-/// What maintainer scripts ask about, beside the environment of every step.
+/// What maintainer scripts ask about, beside the environment of every step. No DEBIAN_PRIORITY: debconf would not mark
+/// the questions below it as seen, and ask them at the first upgrade.
 std::vector<std::string> script_environment() {
   return {"DEBCONF_NONINTERACTIVE_SEEN=true",
           "DEBIAN_FRONTEND=noninteractive",
-          "DEBIAN_PRIORITY=critical",
           "INITRD=No",
           "KERNEL_INSTALL_BYPASS=1",
           "PERL_HASH_SEED=0",
@@ -123,6 +123,7 @@ void Configurer::run_script(const std::string& script, const rootfs::RunOptions&
 
 void Configurer::run_preinsts(const std::vector<const StagedPackage*>& packages,
                               const std::vector<std::string>& configure_first) {
+  if (packages.empty() && configure_first.empty()) return;
   const RootDir& root = root_.root();
   std::string script = "cd /\n";
   if (!configure_first.empty()) script += fmt::format("{} --configure{}\n", kDpkg, words(configure_first));
