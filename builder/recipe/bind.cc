@@ -1,3 +1,9 @@
+// From a tree to values, one function for each map of the language, in the order of its table. A binder asks its Reader
+// for keys and fills in defaults; it judges nothing, because the checker has done so. What it must do beyond reading:
+//  - say one thing in one way, so that two ways of writing the same layer make the same key: owner "root" is no owner,
+//    "user:group" is an owner and a group, x86_64 is amd64, a service account has no home of its own accord;
+//  - name the layers that have no name.
+
 #include "builder/recipe/bind.h"
 
 #include <algorithm>

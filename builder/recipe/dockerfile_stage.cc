@@ -1,3 +1,8 @@
+// What a stage is while its instructions are carried out. Docker keeps one configuration that every instruction changes
+// and that each RUN sees as it is at that point; a recipe has one environment for all layers. So each run layer gets
+// the environment, user and directory of its own moment, and finish() takes back what the recipe's environment would
+// add to earlier layers.
+
 #include "builder/recipe/dockerfile_stage.h"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// The wording of every fault: whole sentences in lower case that blame the file and not its author. A maker takes
+// values and places and knows nothing of trees; foreign text in a message is shortened and made printable.
+
 #include "builder/recipe/errors.h"
 
 #include <algorithm>

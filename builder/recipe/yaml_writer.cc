@@ -1,3 +1,8 @@
+// A small YAML emitter instead of yaml-cpp's: the canonical form must be the same on every version of it, must stay
+// readable (literal blocks for scripts), and carries a comment behind each scalar. A text is plain only when it is made
+// of characters that mean nothing to any version of YAML; block scalars only when every line reads back as it is; all
+// else is double-quoted.
+
 #include "builder/recipe/yaml_writer.h"
 
 #include <algorithm>
