@@ -101,7 +101,6 @@ void Attempt::set_up_body() {
     set(easy_, CURLOPT_READDATA, this);
     set(easy_, CURLOPT_SEEKFUNCTION, &Attempt::seek_callback);
     set(easy_, CURLOPT_SEEKDATA, this);
-    if (request.source != nullptr) request.source->rewind();
     const auto size = request.source == nullptr ? std::optional<std::uint64_t>(0) : request.source->size_bytes();
     set(easy_, CURLOPT_UPLOAD, 1L);
     set(easy_, CURLOPT_INFILESIZE_LARGE, size ? static_cast<curl_off_t>(*size) : curl_off_t{-1});
@@ -244,6 +243,8 @@ std::size_t Attempt::read_callback(char* data, std::size_t size, std::size_t cou
   auto* source = attempt.state_.transfer->request.source;
   if (source == nullptr) return 0;
   try {
+    if (!attempt.reading_) source->rewind();
+    attempt.reading_ = true;
     return source->read(std::as_writable_bytes(std::span(data, size * count)));
   } catch (...) {
     attempt.failure_ = std::current_exception();

@@ -62,7 +62,8 @@ class Attempt {
   curl_slist* headers_ = nullptr;
   TransferState& state_;
   HttpResponse response_;
-  bool begun_ = false;
+  bool reading_ = false;  ///< of the request's body
+  bool begun_ = false;    ///< the response's body
   bool must_restart_ = false;
   std::exception_ptr failure_;
   char error_[CURL_ERROR_SIZE] = {};

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "builder/packages/errors.h"
 #include "builder/packages/resolve.h"
 #include "registry_client/http_errors.h"
@@ -35,6 +36,10 @@ std::string shown_name(const LockedPackage& package) {
 class Meter {
  public:
   Meter(Events& events, std::string stage) : events_(events), stage_(std::move(stage)) {}
+  void start() {
+    events_.started(
+        stage_, fmt::format("downloading {} packages, {}", progress_.items_total, format_size(progress_.bytes_total)));
+  }
   void expect(std::uint64_t bytes) {
     progress_.items_total += 1;
     progress_.bytes_total += bytes;
@@ -162,6 +167,7 @@ std::uint64_t fetch_packages(const std::vector<LockedPackage>& packages,
   const auto http = registry_client::make_curl_http({.max_connections = kConnections,
                                                      .max_connections_per_host = kConnections,
                                                      .proxy = mirrors.proxy,
+                                                     .no_proxy = mirrors.no_proxy,
                                                      .file_urls = registry_client::HttpOptions::FileUrls::Allow});
   Meter meter(events, std::string(stage));
   std::vector<std::unique_ptr<DebSink>> sinks;
@@ -173,6 +179,7 @@ std::uint64_t fetch_packages(const std::vector<LockedPackage>& packages,
                             .sink = sinks[i].get(),
                             .max_body_bytes = missing[i]->size_bytes};
   }
+  meter.start();
   // One file that cannot be had does not stop the others: what can be downloaded now need not be downloaded again.
   std::exception_ptr first_failure;
   http->perform(transfers, stop, [&](HttpTransfer& transfer) {
@@ -183,6 +190,7 @@ std::uint64_t fetch_packages(const std::vector<LockedPackage>& packages,
   if (first_failure) std::rethrow_exception(first_failure);
   std::uint64_t bytes = 0;
   for (const auto& sink : sinks) bytes += sink->received();
+  events.finished(stage, format_size(bytes));
   return bytes;
 }
 

@@ -65,9 +65,31 @@ struct Lock {
 /// impossible, one of a newer format.
 [[nodiscard]] Lock parse_lock(std::string_view text, const std::string& file);
 
-/// What changed between two locks, as text for a pull request: repositories, then per layer packages upgraded,
-/// downgraded, added and removed, in Markdown. Packages whose new version comes from a security suite are marked. Empty
-/// when nothing changed.
+/// How one package differs between two locks.
+struct PackageChange {
+  enum class Kind {
+    Upgraded,
+    Downgraded,
+    Replaced,
+    Added,
+    Removed
+  };  ///< Replaced: the same version with other content
+  Kind kind = Kind::Added;
+  std::string layer;
+  std::string name;
+  std::string architecture;
+  std::string from;       ///< version; empty when added
+  std::string to;         ///< version; empty when removed
+  std::string why;        ///< of the newer lock, or of the older one when removed
+  bool security = false;  ///< upgraded to what a security suite publishes
+  bool operator==(const PackageChange&) const = default;
+};
+
+/// By layer, kind and name. What `lock --check` reports as pending is this for the lock and a fresh resolution.
+[[nodiscard]] std::vector<PackageChange> compare_locks(const Lock& before, const Lock& after);
+
+/// What changed between two locks, as text for a pull request: repositories, then per layer the changes of packages, in
+/// Markdown. Empty when nothing changed.
 [[nodiscard]] std::string format_lock_changes(const Lock& before, const Lock& after);
 
 }  // namespace blueprint::packages

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
-#include "base/text.h"
 #include "builder/packages/lock.h"
 #include "builder/packages/lock_version_order.h"
 
@@ -26,37 +26,49 @@ bool from_security(const Lock& lock, const LockedPackage& package) {
          lock.repositories[package.repository].suite.ends_with("-security");
 }
 
-std::string reason(const LockedPackage& package) {
-  return package.why == "asked for" || package.why == "essential" ? package.why
-                                                                  : fmt::format("needed by {}", package.why);
-}
-
-std::string layer_changes(const Lock& before, const Lock& after, const std::string& layer) {
-  std::vector<std::string> lines[4];  // upgraded, downgraded, added, removed
+void compare_layer(const Lock& before, const Lock& after, const std::string& layer,
+                   std::vector<PackageChange>& changes) {
+  using Kind = PackageChange::Kind;
   const auto old_packages = by_name(before, layer);
   const auto new_packages = by_name(after, layer);
   for (const auto& [key, package] : new_packages) {
-    const auto found = old_packages.find(key);
-    if (found == old_packages.end()) {
-      lines[2].push_back(fmt::format("- added `{}` {} ({})", key.first, package->version, reason(*package)));
-    } else if (found->second->version != package->version) {
-      const bool newer = compare_versions(found->second->version, package->version) < 0;
-      lines[newer ? 0 : 1].push_back(fmt::format("- {} `{}` {} → {}{}", newer ? "upgraded" : "**downgraded**",
-                                                 key.first, found->second->version, package->version,
-                                                 newer && from_security(after, *package) ? " (security)" : ""));
-    } else if (found->second->sha256 != package->sha256) {
-      lines[1].push_back(
-          fmt::format("- **replaced** `{}` {}: the same version with other content", key.first, package->version));
+    PackageChange change{
+        .layer = layer, .name = key.first, .architecture = key.second, .to = package->version, .why = package->why};
+    if (const auto found = old_packages.find(key); found != old_packages.end()) {
+      const int order = compare_versions(found->second->version, package->version);
+      if (order == 0 && found->second->sha256 == package->sha256) continue;
+      change.kind = order < 0 ? Kind::Upgraded : order > 0 ? Kind::Downgraded : Kind::Replaced;
+      change.from = found->second->version;
+      change.security = order < 0 && from_security(after, *package);
     }
+    changes.push_back(std::move(change));
   }
   for (const auto& [key, package] : old_packages) {
-    if (!new_packages.contains(key)) lines[3].push_back(fmt::format("- removed `{}` {}", key.first, package->version));
+    if (new_packages.contains(key)) continue;
+    changes.push_back({.kind = Kind::Removed,
+                       .layer = layer,
+                       .name = key.first,
+                       .architecture = key.second,
+                       .from = package->version,
+                       .why = package->why});
   }
-  std::string text;
-  for (const auto& group : lines) {
-    for (const auto& line : group) text += line + "\n";
+}
+
+std::string line_of(const PackageChange& change) {
+  const bool root = change.why == "asked for" || change.why == "essential";
+  switch (change.kind) {
+    case PackageChange::Kind::Upgraded:
+      return fmt::format("- upgraded `{}` {} → {}{}\n", change.name, change.from, change.to,
+                         change.security ? " (security)" : "");
+    case PackageChange::Kind::Downgraded:
+      return fmt::format("- **downgraded** `{}` {} → {}\n", change.name, change.from, change.to);
+    case PackageChange::Kind::Replaced:
+      return fmt::format("- **replaced** `{}` {}: the same version with other content\n", change.name, change.to);
+    case PackageChange::Kind::Added:
+      return fmt::format("- added `{}` {} ({}{})\n", change.name, change.to, root ? "" : "needed by ", change.why);
+    case PackageChange::Kind::Removed: return fmt::format("- removed `{}` {}\n", change.name, change.from);
   }
-  return text;
+  return "";
 }
 
 std::string repository_changes(const Lock& before, const Lock& after) {
@@ -86,19 +98,28 @@ std::string repository_changes(const Lock& before, const Lock& after) {
 
 }  // namespace
 
+std::vector<PackageChange> compare_locks(const Lock& before, const Lock& after) {
+  std::set<std::string> layers;
+  for (const auto& [layer, packages] : before.packages) layers.insert(layer);
+  for (const auto& [layer, packages] : after.packages) layers.insert(layer);
+  std::vector<PackageChange> changes;
+  for (const auto& layer : layers) compare_layer(before, after, layer, changes);
+  std::stable_sort(changes.begin(), changes.end(), [](const PackageChange& a, const PackageChange& b) {
+    return std::tie(a.layer, a.kind) < std::tie(b.layer, b.kind);
+  });
+  return changes;
+}
+
 std::string format_lock_changes(const Lock& before, const Lock& after) {
   std::string text = repository_changes(before, after);
   if (!before.from.empty() && before.from != after.from)
     text += fmt::format("- parent image {} → {}\n", before.from, after.from);
-  if (!text.empty()) text += "\n";
-  std::set<std::string> layers;
-  for (const auto& [layer, packages] : before.packages) layers.insert(layer);
-  for (const auto& [layer, packages] : after.packages) layers.insert(layer);
-  for (const auto& layer : layers) {
-    const auto changes = layer_changes(before, after, layer);
-    if (!changes.empty()) text += fmt::format("### {}\n\n{}\n", layer, changes);
+  std::string layer;
+  for (const auto& change : compare_locks(before, after)) {
+    if (change.layer != layer) text += fmt::format("{}### {}\n\n", text.empty() ? "" : "\n", change.layer);
+    layer = change.layer;
+    text += line_of(change);
   }
-  while (text.ends_with("\n\n")) text.pop_back();
   return text;
 }
 

@@ -18,7 +18,8 @@ struct Mirrors {
   std::filesystem::path host_sources = "/etc/apt";  ///< the host's apt configuration, read for URIs and keyrings only
   std::filesystem::path host_os_release = "/etc/os-release";
   std::filesystem::path host_keyrings = "/usr/share/keyrings";
-  std::string proxy;  ///< URL of an HTTP proxy; empty = none
+  std::string proxy;     ///< URL of an HTTP proxy; empty = none
+  std::string no_proxy;  ///< comma-separated hosts that are reached directly
 
   /// Throws Error P001 that says how to set it when no URL is known for `name`.
   [[nodiscard]] std::string url(std::string_view name) const;

@@ -45,19 +45,14 @@ std::optional<AptSource> parse_line(std::string_view line) {
   line = trim(line.substr(0, line.find('#')));
   if (!line.starts_with("deb")) return std::nullopt;
   AptSource source;
-  if (const auto open = line.find('['); open != std::string_view::npos) {
-    const auto close = line.find(']', open);
-    if (close == std::string_view::npos) return std::nullopt;
+  std::string plain(line);  // the line without its "[options]"
+  if (const auto open = plain.find('['); open != std::string::npos) {
+    const auto close = plain.find(']', open);
+    if (close == std::string::npos) return std::nullopt;
     source.signed_by = option_value(line.substr(open + 1, close - open - 1), "signed-by");
-    const auto words = words_of(std::string(line.substr(0, open)) + " " + std::string(line.substr(close + 1)));
-    if (words.size() < 3) return std::nullopt;
-    source.types = {words[0]};
-    source.uris = {words[1]};
-    source.suites = {words[2]};
-    source.components.assign(words.begin() + 3, words.end());
-    return source;
+    plain.replace(open, close + 1 - open, " ");
   }
-  const auto words = words_of(line);
+  const auto words = words_of(plain);
   if (words.size() < 3) return std::nullopt;
   source.types = {words[0]};
   source.uris = {words[1]};
@@ -116,14 +111,13 @@ std::vector<AptSource> parse_one_line_sources(std::string_view text) {
 }
 
 std::vector<AptSource> read_apt_sources(const fs::path& apt) {
-  std::vector<fs::path> files;
+  std::vector<fs::path> files = {apt / "sources.list"};
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(apt / "sources.list.d", ignored)) {
     const auto extension = entry.path().extension();
     if (extension == ".list" || extension == ".sources") files.push_back(entry.path());
   }
-  std::sort(files.begin(), files.end());
-  files.insert(files.begin(), apt / "sources.list");
+  std::sort(files.begin() + 1, files.end());
   std::vector<AptSource> sources;
   for (const auto& file : files) {
     std::optional<std::string> text;

@@ -78,8 +78,9 @@ Resolution resolve_in_cache(const ResolveRequest& request, ThreadPool& pool, Eve
                             const std::stop_token& stop) {
   const fs::path cache = fs::absolute(request.cache);  // apt resolves relative names its own way
   const fs::path program = request.solver_program.empty() ? find_solver() : request.solver_program;
-  const auto http = registry_client::make_curl_http(
-      {.proxy = request.mirrors.proxy, .file_urls = registry_client::HttpOptions::FileUrls::Allow});
+  const auto http = registry_client::make_curl_http({.proxy = request.mirrors.proxy,
+                                                     .no_proxy = request.mirrors.no_proxy,
+                                                     .file_urls = registry_client::HttpOptions::FileUrls::Allow});
   const IndexRequest index_request{.sources = plan_repositories(request.distribution, request.mirrors),
                                    .architecture = request.distribution.architecture,
                                    .cache = cache,

@@ -35,6 +35,9 @@ class Fetcher {
   }
   std::uint64_t fetch(std::stop_token stop = {}) {
     NoEvents events;
+    return fetch(std::move(stop), events);
+  }
+  std::uint64_t fetch(std::stop_token stop, Events& events) {
     return packages::fetch_packages(packages_, resolution_.repositories, archive_.mirrors(), archive_.debs(), offline,
                                     events, "download", std::move(stop));
   }
@@ -80,6 +83,28 @@ TEST_CASE("packages are downloaded once and kept by their digest") {
   write_file_atomic(fetcher.place("big"), "short");
   CHECK(fetcher.fetch() > 400'000);
   CHECK(fetcher.count() == Count({6, 0}));
+}
+
+TEST_CASE("progress counts items and bytes up to what was announced, also over a broken transfer") {
+  struct Recorder final : Events {
+    void started(std::string_view stage, std::string_view) override { stages += fmt::format("+{} ", stage); }
+    void progress(std::string_view, const Progress& now) override { last = now; }
+    void output(std::string_view, std::string_view) override {}
+    void finished(std::string_view stage, std::string_view) override { stages += fmt::format("-{} ", stage); }
+    void note(std::string_view) override {}
+    std::string stages;
+    Progress last;
+  };
+  Archive archive(kSpec);
+  archive.serve({"die */big_1_amd64.deb at=100000 times=1", "drop */small_* times=1"});
+  Fetcher fetcher(archive);
+  Recorder events;
+  const auto bytes = fetcher.fetch({}, events);
+  CHECK(events.stages == "+download -download ");
+  CHECK(events.last.items == 6);
+  CHECK(events.last.items_total == 6);
+  CHECK(events.last.bytes == bytes);
+  CHECK(events.last.bytes_total == bytes);
 }
 
 TEST_CASE("a directory serves as a mirror") {

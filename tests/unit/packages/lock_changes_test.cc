@@ -43,6 +43,16 @@ TEST_CASE("a changelog of two locks says what moved, which way, and what is a se
         "- added `libonig5` 6.9.8-1 (needed by jq)\n"
         "- removed `old` 1\n");
   CHECK(format_lock_changes(before, before).empty());
+  const auto changes = compare_locks(before, after);
+  REQUIRE(changes.size() == 4);
+  CHECK(changes[0] == PackageChange{.kind = PackageChange::Kind::Upgraded,
+                                    .layer = "tools",
+                                    .name = "curl",
+                                    .architecture = "amd64",
+                                    .from = "7.88.1-10+deb12u8",
+                                    .to = "7.88.1-10+deb12u9",
+                                    .why = "asked for",
+                                    .security = true});
 }
 
 TEST_CASE("another key, another repository and a package replaced under its version are told") {
