@@ -1,6 +1,8 @@
 #include "layers/blob_writer.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -54,23 +56,41 @@ void BlobWriter::absorb(std::uint32_t number, std::span<const std::byte> compres
   Frame& frame = frames_.at(number);
   frame.blob = 0;
   frame.offset = size_bytes_;
+  absorbed_.insert(number);
   append(compressed);
 }
 
-void BlobWriter::drop_unused_blobs() {
-  std::vector<std::uint32_t> number_now(blobs_.size() + 1);
-  for (const Frame& frame : frames_) number_now[frame.blob] = 1;
-  number_now[0] = 0;
-  std::vector<Digest> kept;
+std::vector<std::uint32_t> BlobWriter::renumber() {
+  std::vector<std::uint32_t> order(frames_.size());
+  std::iota(order.begin(), order.end(), 0);
+  // Absorbed frames lie behind all others: they move to the end, and nothing else moves.
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const auto place = [&](std::uint32_t number) {
+      return absorbed_.contains(number) ? frames_[number].offset + 1 : 0;
+    };
+    return place(a) < place(b);
+  });
+  absorbed_.clear();
+
+  std::vector<std::uint32_t> numbers(frames_.size());
+  std::vector<Frame> frames;
   blob_numbers_.clear();
-  for (std::size_t i = 0; i < blobs_.size(); ++i) {
-    if (number_now[i + 1] == 0) continue;
-    kept.push_back(blobs_[i]);
-    number_now[i + 1] = static_cast<std::uint32_t>(kept.size());
-    blob_numbers_.emplace(blobs_[i], number_now[i + 1]);
+  std::vector<Digest> blobs;
+  for (const std::uint32_t old : order) {
+    Frame frame = frames_[old];
+    if (frame.blob != 0) {
+      const Digest& blob = blobs_[frame.blob - 1];
+      const auto [known, is_new] = blob_numbers_.emplace(blob, static_cast<std::uint32_t>(blobs.size() + 1));
+      if (is_new) blobs.push_back(blob);
+      frame.blob = known->second;
+    }
+    numbers[old] = static_cast<std::uint32_t>(frames.size());
+    by_digest_[frame.digest] = numbers[old];
+    frames.push_back(frame);
   }
-  for (Frame& frame : frames_) frame.blob = number_now[frame.blob];
-  blobs_ = std::move(kept);
+  frames_ = std::move(frames);
+  blobs_ = std::move(blobs);
+  return numbers;
 }
 
 void BlobWriter::append(std::span<const std::byte> bytes) {

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/digest.h"
@@ -35,8 +36,9 @@ class BlobWriter {
 
   /// Appends a frame that was cited: from now on it is this blob's own.
   void absorb(std::uint32_t number, std::span<const std::byte> compressed);
-  /// Forgets blobs that no frame is in any more.
-  void drop_unused_blobs();
+  /// Puts the table in the order that an index has (own frames as they lie in the blob) after absorb(), and forgets
+  /// blobs that no frame is in any more. Returns the new number of each frame by its old one.
+  [[nodiscard]] std::vector<std::uint32_t> renumber();
 
   [[nodiscard]] const std::vector<Frame>& frames() const { return frames_; }
   [[nodiscard]] const std::vector<Digest>& blobs() const { return blobs_; }
@@ -62,6 +64,7 @@ class BlobWriter {
   std::vector<Digest> blobs_;
   std::unordered_map<Digest, std::uint32_t, DigestHash> by_digest_;
   std::unordered_map<Digest, std::uint32_t, DigestHash> blob_numbers_;
+  std::unordered_set<std::uint32_t> absorbed_;  ///< numbers of frames, until renumber()
 };
 
 }  // namespace blueprint::layers

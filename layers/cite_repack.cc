@@ -7,7 +7,7 @@
 
 namespace blueprint::layers {
 
-std::uint64_t repack(BlobWriter& draft, const Store& store, const std::unordered_set<Digest, DigestHash>& needed) {
+Repacked repack(BlobWriter& draft, const Store& store, const std::unordered_set<Digest, DigestHash>& needed) {
   const std::vector<Digest> blobs = draft.blobs();
   std::vector<std::uint64_t> used(blobs.size() + 1);
   for (const Frame& frame : draft.frames()) used[frame.blob] += frame.compressed_size;
@@ -23,7 +23,7 @@ std::uint64_t repack(BlobWriter& draft, const Store& store, const std::unordered
   const FrameLoader loader(files);
   std::vector<std::byte> bytes;
   std::vector<std::byte> compressed;
-  std::uint64_t copied = 0;
+  Repacked result;
   for (std::uint32_t number = 0; number < draft.frames().size(); ++number) {
     const Frame frame = draft.frames()[number];
     if (!copy[frame.blob]) continue;
@@ -33,10 +33,10 @@ std::uint64_t repack(BlobWriter& draft, const Store& store, const std::unordered
     compressed.resize(frame.compressed_size);
     files.read(blob, frame.offset, compressed);
     draft.absorb(number, compressed);
-    copied += compressed.size();
+    result.copied_bytes += compressed.size();
   }
-  draft.drop_unused_blobs();
-  return copied;
+  if (result.copied_bytes > 0) result.numbers = draft.renumber();
+  return result;
 }
 
 }  // namespace blueprint::layers

@@ -104,8 +104,7 @@ class Writing {
     stream_data();
     finish_metadata();
     store_metadata();
-    result_.stored_bytes = recorder_->stored_bytes() + repack(blob_, store_, blobs_of_parent());
-    result_.cited_bytes = recorder_->cited_bytes();
+    repack_cited();
     make_index();
     update_content_digest(index_, parent_, recorder_->finish_spans(), store_, blob_, pool_, stop_);
     return publish();
@@ -125,6 +124,7 @@ class Writing {
   void finish_metadata();
   void store_metadata();
   [[nodiscard]] std::unordered_set<Digest, DigestHash> blobs_of_parent() const;
+  void repack_cited();
   void make_index();
   void add_zero_extents();
   WriteResult publish();
@@ -161,8 +161,8 @@ void Writing::prepare_changes() {
     if (!is_clean_path(change.path)) throw malformed_change(change.path, "its path is not clean");
     change.metadata.mtime = ext4::clamped(change.metadata.mtime, options_.epoch);
     const bool has_data = change.kind == ChangeKind::Put && change.type == FileType::Regular && change.link_to.empty();
-    if (!has_data) continue;
     change.pieces.clear();
+    if (!has_data) continue;
     if (const auto* stored = std::get_if<StoredFile>(&planned.source)) {
       const Change* put = find_put(*store_.layer_index(stored->layer), stored->path);
       if (put == nullptr) throw no_such_stored_file(change.path, stored->layer, stored->path);
@@ -315,6 +315,19 @@ std::unordered_set<Digest, DigestHash> Writing::blobs_of_parent() const {
     blobs.insert(parent_indices_[i]->blobs.begin(), parent_indices_[i]->blobs.end());
   }
   return blobs;
+}
+
+void Writing::repack_cited() {
+  const Repacked repacked = repack(blob_, store_, blobs_of_parent());
+  result_.stored_bytes = recorder_->stored_bytes() + repacked.copied_bytes;
+  result_.cited_bytes = recorder_->cited_bytes();
+  if (repacked.numbers.empty()) return;
+  for (Extent& extent : recorder_->extents()) extent.frame = repacked.numbers[extent.frame];
+  for (PlannedChange& planned : changes_) {
+    for (DataPiece& piece : planned.change.pieces) {
+      if (piece.frame != DataPiece::kHole) piece.frame = repacked.numbers[piece.frame];
+    }
+  }
 }
 
 void Writing::make_index() {
