@@ -25,7 +25,7 @@ constexpr std::string_view kOverlayPrefixes[] = {"trusted.overlay.", "user.overl
 Error depends_on_lower(std::string_view path, std::string_view feature) {
   return Error(
       {.kind = ErrorKind::Machine,
-       .code = "S050",
+       .code = "S057",
        .message = fmt::format("'{}' in the upper directory needs overlayfs' {} to be read", printable(path), feature),
        .hints = {"mount the overlay with redirect_dir=off,metacopy=off"}});
 }

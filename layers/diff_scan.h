@@ -26,7 +26,7 @@ struct ScannedFile {
 };
 
 /// All names below `upper` but those in `skip` (and below), sorted as a changeset is. Follows no symbolic link and
-/// enters no other file system. Directories are read by the threads of `pool`. Throws Error S050 for an upper directory
+/// enters no other file system. Directories are read by the threads of `pool`. Throws Error S057 for an upper directory
 /// that does not stand alone (redirect_dir or metacopy), os_error naming the path.
 [[nodiscard]] std::vector<ScannedFile> scan_upper(const RootDir& upper, const std::vector<std::string>& skip,
                                                   ThreadPool& pool);
