@@ -1,5 +1,4 @@
-// dpkg's database, as far as unpacking writes it. The formats are those of dpkg 1.21 (lib/dpkg); docs/ARCHITECTURE.md
-// says which of its invariants matter here.
+// dpkg's database, as far as unpacking writes it. The formats are those of dpkg 1.21 (lib/dpkg).
 //
 // Triggers have two lives. Before anything was configured there is no triggers/Unincorp, and dpkg's first run rebuilds
 // the interests from all info/*.triggers. Once it exists, dpkg believes triggers/File and the named files, and learns

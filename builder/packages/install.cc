@@ -59,6 +59,10 @@ class Installation {
         unpack_stage_(request.stage + "/unpack"),
         configurer_(root, events, request.stage + "/configure", request.packages.size(), stop_),
         background_(pool) {}
+  /// What is still being staged after a failure is of no use.
+  ~Installation() { abandoned_ = true; }
+  Installation(const Installation&) = delete;
+  Installation& operator=(const Installation&) = delete;
 
   void run();
 
@@ -87,6 +91,7 @@ class Installation {
   std::optional<InstallOrder> order_;
   Numbers rest_;  ///< not yet merged
   Numbers configured_;
+  std::atomic<bool> abandoned_ = false;
   std::atomic<std::size_t> staged_ = 0;
   std::atomic<std::uint64_t> staged_bytes_ = 0;
   TaskGroup background_;  ///< last: its destructor waits for jobs that use the rest
@@ -142,7 +147,7 @@ void Installation::stage(const Numbers& numbers, TaskGroup& jobs) {
   });
   for (const std::size_t number : order) {
     jobs.run([this, number] {
-      if (stop_.stop_requested()) throw Interrupted{};
+      if (stop_.stop_requested() || abandoned_) throw Interrupted{};
       const LockedPackage& package = request_.packages[number];
       stage_members(request_.debs / deb_name(package), packages_[number], *staging_, fmt::format("{}", number));
       events_.progress(unpack_stage_, {.items = ++staged_,

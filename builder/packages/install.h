@@ -32,7 +32,7 @@ struct InstallRequest {
   Unpacker unpacker = Unpacker::Own;
 };
 
-/// Unpacks and configures `packages` in `root` as dpkg would (docs/ARCHITECTURE.md, "installing packages"), then
+/// Unpacks and configures `packages` in `root` as dpkg would (docs/decisions/0005-installing-packages.md), then
 /// normalises the root: logs, caches, ids and backup files. `dpkg --audit` is empty afterwards. Throws Error P1xx
 /// naming the package: damaged .deb, file conflicts, a maintainer script that failed (with its last 40 lines), hostile
 /// archive members; Interrupted. After a throw the root is to be thrown away.

@@ -92,7 +92,8 @@ const std::vector<std::string>& mount_points() {
 
 std::string container_config(const ContainerSpec& spec) {
   Json namespaces = Json::array();
-  for (const char* type : {"mount", "pid", "ipc", "uts"}) namespaces.push_back({{"type", type}});
+  // cgroup: the name of our group, which has our process number in it, must not be seen.
+  for (const char* type : {"mount", "pid", "ipc", "uts", "cgroup"}) namespaces.push_back({{"type", type}});
   if (!spec.host_network) namespaces.push_back({{"type", "network"}});
   const Json config = {
       {"ociVersion", "1.0.2"},

@@ -149,6 +149,7 @@ TEST_CASE("a command sees a small fixed world") {
         "DEBIAN_FRONTEND=noninteractive\nHOME=/root\nLC_ALL=C.UTF-8\n"
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
         "PWD=/\nSOURCE_DATE_EPOCH=1700000000\nTZ=UTC\n");
+  CHECK(shell(*f.overlay, "cat /proc/self/cgroup").text.find("blueprint-") == std::string::npos);
   CHECK_FALSE(shell(*f.overlay, "echo 1 > /proc/sys/kernel/sysrq").status.success());
   CHECK_FALSE(shell(*f.overlay, "mkdir /sys/kernel/x").status.success());
 }
