@@ -64,13 +64,25 @@ class Mapper {
     const StageText* bottom = carry_out(*target, stage);
     scope_.faults.throw_if_any();
     stage.finish(recipe);
-    const auto alias = options_.aliases.find(bottom->base);
-    recipe.from = {alias == options_.aliases.end() ? bottom->base : alias->second, bottom->from.where};
+    recipe.from = {alias_of(bottom->base), bottom->from.where};
     return recipe;
   }
 
  private:
   SourceSpan at(const Place& place) const { return scope_.source.span(place); }
+
+  /// What the site builds on for `image`: also when the file calls it by its full name, or pins it by digest.
+  [[nodiscard]] std::string alias_of(const std::string& image) const {
+    std::string_view name = image;
+    for (const std::string_view prefix : {"docker.io/library/", "docker.io/", "library/"}) {
+      if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+    }
+    for (const std::string_view spelling : {std::string_view(image), name, name.substr(0, name.find('@'))}) {
+      const auto alias = options_.aliases.find(std::string(spelling));
+      if (alias != options_.aliases.end()) return alias->second;
+    }
+    return image;
+  }
 
   void read_stages(const File& file) {
     for (const Instruction& instruction : file.instructions) {
@@ -94,7 +106,7 @@ class Mapper {
   Lookup global_lookup() const {
     return [this](const std::string& name) -> std::optional<std::string> {
       const auto found = scope_.global_args.find(name);
-      return found == scope_.global_args.end() ? std::nullopt : found->second;
+      return found == scope_.global_args.end() ? platform_arg(name) : found->second;
     };
   }
 
@@ -112,12 +124,11 @@ class Mapper {
   StageText read_from(const Instruction& instruction) {
     StageText stage{.where = at(instruction.place)};
     for (const Flag& flag : instruction.flags) {
-      const bool native = flag.name == "platform" && (flag.value == "linux/amd64" || flag.value.starts_with("$"));
-      if (!native)
-        scope_.faults.add(
-            cannot_map(at(flag.place),
-                       fmt::format("FROM --{}={} has no counterpart here", printable(flag.name), printable(flag.value)),
-                       "images are for linux/amd64"));
+      const std::string value = expand(flag.value, scope_.escape, global_lookup()).value_or(flag.value);
+      if (flag.name == "platform" && value == "linux/amd64") continue;
+      scope_.faults.add(cannot_map(
+          at(flag.place), fmt::format("FROM --{}={} has no counterpart here", printable(flag.name), printable(value)),
+          "images are for linux/amd64"));
     }
     const std::vector<Word> words = split_at_blanks(instruction.text);
     if (words.size() != 1 && !(words.size() == 3 && lower(words[1].text) == "as")) {

@@ -25,9 +25,9 @@ struct DockerfileResult {
 
 /// The recipe that a Dockerfile amounts to: each instruction becomes one of our layers, so there is no second engine.
 ///
-/// `context` is the directory that COPY reads, of which `ignore` (the text of a .dockerignore) leaves out; only its names
-/// are looked at. Throws Error (kind Recipe, R05x) with every fault, each at its line: malformed instructions, and those
-/// that no layer of ours can do, such as COPY --from.
+/// `context` is the directory that COPY reads, of which `ignore` (the text of a .dockerignore) leaves out; only its
+/// names are looked at. Throws Error (kind Recipe, R05x) with every fault, each at its line: malformed instructions,
+/// and those that no layer of ours can do, such as COPY --from.
 [[nodiscard]] DockerfileResult compose_dockerfile(std::string_view text, const std::string& file,
                                                   const std::filesystem::path& context, std::string_view ignore,
                                                   const DockerfileOptions& options = {});

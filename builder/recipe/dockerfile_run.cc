@@ -109,7 +109,9 @@ void Stage::make_workdirs() {
 }
 
 void Stage::run_flags(const Instruction& instruction, RunStep& step) {
-  for (const Flag& flag : instruction.flags) {
+  for (const Flag& written : instruction.flags) {
+    Flag flag = written;
+    flag.value = expand(written.value, scope_->escape, lookup(at(written.place))).value_or(written.value);
     if (flag.name == "mount") {
       run_mount(flag, step);
     } else if (flag.name == "network" && (flag.value == "none" || flag.value == "host" || flag.value == "default")) {

@@ -22,15 +22,6 @@ namespace {
 // What Docker gives to commands when no image says otherwise.
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// ARGs that BuildKit gives values to without being asked, once they are declared.
-std::optional<std::string> platform_arg(const std::string& name) {
-  if (name == "TARGETPLATFORM" || name == "BUILDPLATFORM") return "linux/amd64";
-  if (name == "TARGETOS" || name == "BUILDOS") return "linux";
-  if (name == "TARGETARCH" || name == "BUILDARCH") return "amd64";
-  if (name == "TARGETVARIANT" || name == "BUILDVARIANT") return "";
-  return std::nullopt;
-}
-
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -38,6 +29,14 @@ std::string lower(std::string text) {
 }
 
 }  // namespace
+
+std::optional<std::string> platform_arg(const std::string& name) {
+  if (name == "TARGETPLATFORM" || name == "BUILDPLATFORM") return "linux/amd64";
+  if (name == "TARGETOS" || name == "BUILDOS") return "linux";
+  if (name == "TARGETARCH" || name == "BUILDARCH") return "amd64";
+  if (name == "TARGETVARIANT" || name == "BUILDVARIANT") return "";
+  return std::nullopt;
+}
 
 void Stage::apply(const Instruction& instruction) {
   const std::string& keyword = instruction.keyword;

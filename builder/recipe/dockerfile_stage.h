@@ -95,4 +95,7 @@ class Stage {
   std::set<std::string> directories_;                            ///< of the image, as far as the file tells
 };
 
+/// The value of an ARG that BuildKit sets by itself, such as TARGETARCH.
+[[nodiscard]] std::optional<std::string> platform_arg(const std::string& name);
+
 }  // namespace blueprint::recipe::dockerfile

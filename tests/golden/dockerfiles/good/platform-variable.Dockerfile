@@ -1,0 +1,4 @@
+FROM --platform=$BUILDPLATFORM debian:12 AS one
+RUN true
+FROM one
+RUN ["true"]
