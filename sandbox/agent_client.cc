@@ -156,6 +156,10 @@ void AgentClient::on_frame(const protocol::Frame& frame) {
     auto hello = protocol::decode_hello(frame.payload);
     // An answer to an earlier host that was still on its way.
     if (!hello || hello->nonce != nonce_) return;
+    if (hello->version == 0 || hello->oldest_version > protocol::kVersion) {
+      return lose(fmt::format("its agent speaks versions {} to {} of the protocol, we {}", hello->oldest_version,
+                              hello->version, protocol::kVersion));
+    }
     {
       const std::lock_guard lock(mutex_);
       agent_ = std::move(hello);

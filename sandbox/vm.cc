@@ -18,6 +18,7 @@
 #include "sandbox/errors.h"
 #include "sandbox/exec_session.h"
 #include "sandbox/qemu.h"
+#include "sandbox/qmp.h"
 #include "sandbox/vm_boot.h"
 #include "sandbox/wakeup.h"
 
@@ -48,7 +49,7 @@ struct Vm::State {
   std::map<std::uint16_t, std::uint16_t> ports;
   std::filesystem::path complaints;
   Wakeup changed;
-  UniqueFd qmp;
+  std::unique_ptr<Qmp> qmp;
   std::unique_ptr<ConsoleReader> console;
   std::unique_ptr<AgentClient> agent;
   std::unique_ptr<ChildProcess> qemu;
@@ -76,7 +77,7 @@ void Vm::State::start(Events& events, const std::stop_token& stop) {
   if (!drop_privileges(command, accel)) {
     events.note("qemu runs as root, because only root may use /dev/kvm here");
   }
-  qmp = std::move(parts.qmp);
+  qmp = std::make_unique<Qmp>(std::move(parts.qmp));
   console = std::make_unique<ConsoleReader>(std::move(parts.console), config.state / "console.log",
                                             [this] { changed.raise(); });
   qemu = std::make_unique<ChildProcess>(command);
@@ -104,6 +105,8 @@ void Vm::State::wait_until_ready(Clock::time_point started, const std::stop_toke
     changed.clear();
     if (stop.stop_requested()) throw Interrupted{};
     if (waits[1].revents != 0) throw_boot_failure();
+    // The socket closes a moment before QEMU has ended; what the guest said then is for the next round.
+    if (const auto lost = agent->lost(); lost && !qemu->wait_for(std::chrono::seconds(5))) throw protocol_broken(*lost);
   }
   const auto time = std::chrono::system_clock::now().time_since_epoch();
   agent->send(protocol::Type::Clock, protocol::encode_u64(static_cast<std::uint64_t>(
@@ -201,13 +204,15 @@ void Vm::get(const std::string& path, int tar_fd, std::stop_token stop) {
 }
 
 bool Vm::power_off(std::chrono::seconds timeout) {
+  constexpr std::chrono::milliseconds kMonitor{2000};
   try {
     state_->agent->send(protocol::Type::Shutdown);
   } catch (const Error&) {
-    // It is gone already, or going: the wait below tells.
+    // The agent is gone; an init that listens to the power button may still be there. Or all is gone: the wait tells.
+    state_->qmp->system_powerdown(kMonitor);
   }
   const bool clean = state_->qemu->wait_for(timeout).has_value();
-  if (!clean) state_->qemu->kill(SIGKILL);
+  if (!clean && (!state_->qmp->quit(kMonitor) || !state_->qemu->wait_for(kMonitor))) state_->qemu->kill(SIGKILL);
   state_->qemu->wait();
   return clean;
 }

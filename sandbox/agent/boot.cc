@@ -119,7 +119,15 @@ void grow(const char* device) {
   if (!root || ::ioctl(root.get(), kResize, &extent.device_blocks) != 0) complain("grow the root filesystem", errno);
 }
 
+/// The disk answers over a socket, and may fetch and decompress: fewer, larger reads boot systemd a fifth sooner (512
+/// against the kernel's 128, median of four boots each under TCG).
+void read_ahead(const std::string& device) {
+  const auto name = device.substr(device.rfind('/') + 1);
+  write_text(("/sys/block/" + name + "/queue/read_ahead_kb").c_str(), "512");
+}
+
 void mount_root(const std::string& device) {
+  read_ahead(device);
   ::mkdir(kRoot, 0755);
   // noinit_itable: zeroing unused inode tables in the background would copy hundreds of MiB into the overlay.
   if (::mount(device.c_str(), kRoot, "ext4", MS_NOATIME, "noinit_itable") != 0) {

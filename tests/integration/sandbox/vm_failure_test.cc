@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 
 #include <csignal>
+#include <future>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -137,6 +139,33 @@ TEST_CASE("a guest that switches itself off under a command is an error, not a h
     CHECK(error.first().code == "V010");
     CHECK(error.first().message == "the VM is lost: it was switched off");
   }
+}
+
+TEST_CASE("a guest that does not power off is ended all the same") {
+  Guest guest("busybox");
+  const auto vm = guest.boot();
+  // The agent waits for ever for a list of users that nobody writes.
+  REQUIRE(run_shell(*vm, "mkfifo /tmp/fifo && mount --bind /tmp/fifo /etc/passwd").status.success());
+  std::promise<void> asked;
+  std::string code;
+  std::thread stuck([&] {
+    bool told = false;
+    const auto window = [&]() -> std::optional<std::pair<std::uint16_t, std::uint16_t>> {
+      if (!told) asked.set_value();  // the first question comes after the command was sent
+      told = true;
+      return std::nullopt;
+    };
+    try {
+      vm->exec({.argv = {"true"}}, {.window = window}, {});
+    } catch (const Error& error) {
+      code = error.first().code;
+    }
+  });
+  asked.get_future().wait();
+  CHECK_FALSE(vm->power_off(std::chrono::seconds(2)));
+  stuck.join();
+  CHECK(code == "V010");
+  CHECK_THROWS_AS(run_shell(*vm, "true"), Error);
 }
 
 TEST_CASE("nothing is left running when the host's process is killed") {
