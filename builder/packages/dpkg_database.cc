@@ -90,14 +90,13 @@ std::optional<std::uint32_t> AccountNumbers::group(std::string_view name) const 
   return found == groups_.end() ? std::nullopt : std::optional(found->second);
 }
 
-DpkgDatabase::DpkgDatabase(const RootDir& root, UsrMerge usr, std::string_view architecture) : root_(root), usr_(usr) {
+DpkgDatabase::DpkgDatabase(const RootDir& root, UsrMerge usr) : root_(root), usr_(usr) {
   if (!root.status(kStatus)) {
     for (const char* directory : {"alternatives", "info", "parts", "triggers", "updates"}) {
       root.make_directories(std::string("var/lib/dpkg/") + directory);
     }
     root.write_file(kStatus, "");
     root.write_file("var/lib/dpkg/info/format", "1\n");
-    root.write_file("var/lib/dpkg/arch", std::string(architecture) + "\n");
   }
   load_status();
   load_diversions();

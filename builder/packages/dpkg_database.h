@@ -34,7 +34,7 @@ class DpkgDatabase {
  public:
   /// Makes the files that an empty database has when there is none. Throws Error P107. `root` must outlive this. Paths
   /// are compared in their canonical form (see UsrMerge).
-  DpkgDatabase(const RootDir& root, UsrMerge usr, std::string_view architecture);
+  DpkgDatabase(const RootDir& root, UsrMerge usr);
 
   /// dpkg's key of a package: "name:arch".
   using Packages = std::map<std::string, ControlStanza, std::less<>>;

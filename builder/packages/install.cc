@@ -26,6 +26,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "builder/packages/configure.h"
 #include "builder/packages/dpkg_database.h"
 #include "builder/packages/install_errors.h"
@@ -39,11 +40,30 @@ namespace {
 
 std::string deb_name(const LockedPackage& package) { return package.sha256.hex() + ".deb"; }
 
-std::string root_architecture(const std::vector<LockedPackage>& packages) {
+constexpr const char* kArchitectures = "var/lib/dpkg/arch";
+
+/// The native architecture: the first line of dpkg's list or, in an empty root, that of the first package that has one.
+std::string root_architecture(const RootDir& root, const std::vector<LockedPackage>& packages) {
+  if (const auto list = root.read_file_if_exists(kArchitectures)) return list->substr(0, list->find('\n'));
   for (const auto& package : packages) {
     if (package.architecture != "all") return package.architecture;
   }
   return "amd64";
+}
+
+/// dpkg refuses packages of architectures that it has not been told of (dpkg --add-architecture).
+void add_architectures(const RootDir& root, const std::vector<LockedPackage>& packages) {
+  const std::string before = root.read_file_if_exists(kArchitectures).value_or("");
+  std::vector<std::string> known = split(trim(before), '\n');
+  if (known.front().empty()) known.front() = root_architecture(root, packages);
+  for (const auto& package : packages) {
+    const bool told = std::find(known.begin(), known.end(), package.architecture) != known.end();
+    if (!told && package.architecture != "all") known.push_back(package.architecture);
+  }
+  const std::string after = join(known, "\n") + "\n";
+  if (after == before) return;
+  root.make_directories("var/lib/dpkg");
+  root.write_file(kArchitectures, after);
 }
 
 /// One installation by us.
@@ -103,8 +123,9 @@ void Installation::run() {
   read_control();
   order_.emplace(packages_);
   for (std::size_t i = 0; i < packages_.size(); ++i) rest_.insert(i);
+  add_architectures(root_.root(), request_.packages);
   if (request_.bootstrap) {
-    usr_ = UsrMerge::create(root_.root(), root_architecture(request_.packages));
+    usr_ = UsrMerge::create(root_.root(), root_architecture(root_.root(), request_.packages));
     install_essential();
   } else {
     usr_.emplace(root_.root());
@@ -160,7 +181,7 @@ void Installation::stage(const Numbers& numbers, TaskGroup& jobs) {
 
 void Installation::merge(const Numbers& numbers) {
   if (numbers.empty()) return;
-  DpkgDatabase database(root_.root(), *usr_, root_architecture(request_.packages));
+  DpkgDatabase database(root_.root(), *usr_);
   TreeMerger merger(root_.root(), *staging_, *usr_, database);
   for (const std::size_t number : numbers) {
     if (stop_.stop_requested()) throw Interrupted{};
@@ -246,7 +267,7 @@ std::vector<std::string> Installation::info_names(const Numbers& numbers) const 
 /// apt would have noted which packages came only as dependencies; autoremove in the image relies on it.
 void write_extended_states(const RootDir& root, const InstallRequest& request) {
   constexpr const char* kFile = "var/lib/apt/extended_states";
-  const std::string native = root_architecture(request.packages);
+  const std::string native = root_architecture(root, request.packages);
   std::map<std::string, ControlStanza> states;
   for (auto& stanza : parse_control_stanzas(root.read_file_if_exists(kFile).value_or(""))) {
     std::string key = fmt::format("{}:{}", stanza.get("Package"), stanza.get("Architecture"));

@@ -289,6 +289,21 @@ TEST_CASE("a layer holds only what its packages and the database changed") {
   }
 }
 
+TEST_CASE("dpkg is told of a foreign architecture") {
+  Lab lab(false);
+  TestDeb native{.name = "lib",
+                 .architecture = "amd64",
+                 .fields = "Multi-Arch: same\n",
+                 .members = {test::file("./opt/shared", "s")}};
+  TestDeb foreign = native;
+  foreign.architecture = "i386";
+  lab.add(native);
+  lab.add(foreign);
+  const fs::path upper = lab.install({parent_tree()});
+  CHECK(text_of(upper / "var/lib/dpkg/arch") == "amd64\ni386\n");
+  CHECK(installed_packages(text_of(upper / "var/lib/dpkg/status")).size() == 5);
+}
+
 TEST_CASE("a conffile that the recipe placed first is kept") {
   Lab first(false);
   TestDeb deb{.name = "service", .members = {test::file("./etc/service.conf", "default\n")}};

@@ -46,7 +46,7 @@ struct Lab {
 
   void unpack(const std::vector<TestDeb>& debs) {
     const UsrMerge usr = UsrMerge::create(root, "amd64");
-    DpkgDatabase database(root, usr, "amd64");
+    DpkgDatabase database(root, usr);
     TreeMerger merger(root, staging, usr, database);
     for (const auto& deb : debs) merger.merge(stage(deb));
     database.write_status();
