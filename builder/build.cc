@@ -119,7 +119,7 @@ layers::LayerRef Build::run_layer(const ReadyLayer& layer, const plan::KeyRecord
   auto written = layers::write_layer(store_, layers_, std::move(output.changes), write, pool_, events_, stop_);
   written.layer.key = key.digest();
   report.stored_bytes = written.stored_bytes;
-  if (output.work) steps::adopt_tree(store_, written.layer, output.upper, lock_.epoch);
+  if (!output.upper.empty()) steps::adopt_tree(store_, written.layer, output.upper, lock_.epoch);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   store_.put_key(key.digest(), {.layer = written.layer, .record = key.to_json(), .facts = Json{{"seconds", seconds}}.dump()});
   return written.layer;

@@ -58,7 +58,7 @@ Error unknown_image(std::string_view reference, std::span<const std::string> nea
                         .code = "S011",
                         .message = fmt::format("the store has no image '{}'", printable(reference))};
   if (!near.empty()) diagnostic.hints.push_back(did_you_mean(near));
-  diagnostic.hints.emplace_back("'blueprint ls' lists the images; 'blueprint build' and 'blueprint pull' bring more");
+  diagnostic.hints.emplace_back("'blueprint ls' lists the images; 'blueprint build' makes one of a recipe");
   return Error(std::move(diagnostic));
 }
 
