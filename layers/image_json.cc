@@ -7,6 +7,8 @@
 
 #include "layers/image_json.h"
 
+#include <limits>
+
 #include <fmt/format.h>
 
 #include "base/json.h"
@@ -35,10 +37,24 @@ Digest digest_at(const Json& json, const char* key) {
   return *digest;
 }
 
-BlobRef blob_ref(const Json& json) { return {digest_at(json, "digest"), json.at("size").get<std::uint64_t>()}; }
+/// nlohmann converts numbers as a C cast does; a document with 70000 for a port is wrong instead.
+template <typename Number>
+Number number(const Json& json, std::string_view what) {
+  if (!json.is_number_unsigned() || json.get<std::uint64_t>() > std::numeric_limits<Number>::max()) {
+    throw std::runtime_error(fmt::format("'{}' is not a number in its range", what));
+  }
+  return json.get<Number>();
+}
+
+template <typename Number>
+Number number_at(const Json& json, const char* key) {
+  return number<Number>(json.at(key), key);
+}
+
+BlobRef blob_ref(const Json& json) { return {digest_at(json, "digest"), number_at<std::uint64_t>(json, "size")}; }
 
 LayerRef layer_ref(const Json& json) {
-  LayerRef layer{.digest = digest_at(json, "digest"), .size_bytes = json.at("size").get<std::uint64_t>()};
+  LayerRef layer{.digest = digest_at(json, "digest"), .size_bytes = number_at<std::uint64_t>(json, "size")};
   const Json& annotations = json.at("annotations");
   if (annotations.contains(kNameKey)) layer.name = annotations.at(kNameKey).get<std::string>();
   if (annotations.contains(kContentKey)) layer.content_digest = digest_at(annotations, kContentKey);
@@ -56,10 +72,10 @@ Json launch_json(const ImageConfig& config) {
 }
 
 void read_launch(const Json& launch, ImageConfig& config) {
-  config.launch_cpu = launch.at("cpu").get<std::uint32_t>();
-  config.launch_memory_bytes = launch.at("memory_bytes").get<std::uint64_t>();
-  config.launch_disk_bytes = launch.at("disk_bytes").get<std::uint64_t>();
-  config.launch_ports = launch.at("ports").get<std::vector<std::uint16_t>>();
+  config.launch_cpu = number_at<std::uint32_t>(launch, "cpu");
+  config.launch_memory_bytes = number_at<std::uint64_t>(launch, "memory_bytes");
+  config.launch_disk_bytes = number_at<std::uint64_t>(launch, "disk_bytes");
+  for (const auto& port : launch.at("ports")) config.launch_ports.push_back(number<std::uint16_t>(port, "ports"));
   config.launch_commands = launch.at("commands").get<std::vector<std::string>>();
 }
 
@@ -166,7 +182,7 @@ ImageConfig decode_config(std::string_view text, const Digest& digest, std::vect
     config.name = json.at("name").get<std::string>();
     config.description = json.at("description").get<std::string>();
     config.content_digest = digest_at(json, "content_digest");
-    config.device_bytes = json.at("device_bytes").get<std::uint64_t>();
+    config.device_bytes = number_at<std::uint64_t>(json, "device_bytes");
     config.epoch = json.at("epoch").get<std::int64_t>();
     config.env = json.at("env").get<std::map<std::string, std::string>>();
     config.user = json.at("user").get<std::string>();

@@ -200,6 +200,21 @@ TEST_CASE("a manifest or config whose bytes changed is not believed") {
   CHECK(failure_of([&] { (void)store.load_image(manifest); }).code == "S015");
 }
 
+TEST_CASE("a number out of its range makes a config invalid, and is not cut to fit") {
+  const TempDir dir;
+  Store store(dir.path());
+  const LayerRef base = add_layer(store, "base");
+  const Digest image = store.put_image(full_config(store), {base});
+  Json manifest = parse_json(store.read_blob(image), "manifest");
+  Json config = parse_json(store.read_blob(*Digest::parse(manifest["config"]["digest"].get<std::string>())), "config");
+  config["launch"]["ports"][0] = 70000;
+  manifest["config"]["digest"] = store.add_blob(config.dump()).to_string();
+  const Digest forged = store.import_image(manifest.dump());
+  const Diagnostic fault = failure_of([&] { (void)store.load_image(forged); });
+  CHECK(fault.code == "S015");
+  CHECK(fault.message.find("ports") != std::string::npos);
+}
+
 TEST_CASE("an OCI image of another kind is not taken for one of ours") {
   const TempDir dir;
   Store store(dir.path());
