@@ -19,6 +19,8 @@
 namespace blueprint::recipe::dockerfile {
 namespace {
 
+constexpr std::size_t kMaxPath = 1024;
+
 // What Docker gives to commands when no image says otherwise.
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -167,7 +169,13 @@ std::string Stage::absolute(const std::string& path) const {
 }
 
 void Stage::workdir(const Instruction& instruction) {
-  workdir_ = absolute(expanded({instruction.text, 0}, instruction));
+  std::string directory = absolute(expanded({instruction.text, 0}, instruction));
+  if (directory.size() > kMaxPath) {
+    scope_->faults.add(
+        bad_value(at(instruction.place), "a directory", directory, fmt::format("at most {} bytes long", kMaxPath)));
+    return;
+  }
+  workdir_ = std::move(directory);
   if (!is_directory_in_image(workdir_)) workdirs_to_make_.emplace_back(workdir_, instruction.place);
 }
 

@@ -7,12 +7,17 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "builder/recipe/errors.h"
 
 namespace blueprint::recipe::dockerfile {
 namespace {
+
+// Each costs a layer or a copy of the environment; people write tens.
+constexpr std::size_t kMaxInstructions = 2000;
 
 constexpr std::array<std::string_view, 18> kKeywords{
     "ADD",   "ARG",        "CMD",     "COPY", "ENTRYPOINT", "ENV",        "EXPOSE", "FROM",   "HEALTHCHECK",
@@ -47,6 +52,11 @@ class Parser {
         ++line_;
       } else {
         read_instruction();
+      }
+      if (file_.instructions.size() > kMaxInstructions) {
+        faults_.add(malformed_dockerfile(source_.span(file_.instructions.back().place),
+                                         fmt::format("more than {} instructions", kMaxInstructions)));
+        break;
       }
     }
     return std::move(file_);

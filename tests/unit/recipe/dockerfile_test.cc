@@ -111,6 +111,31 @@ TEST_CASE("variables and quotes of a Dockerfile are replaced as BuildKit does") 
     CHECK(expanded(bad) == "(malformed)");
 }
 
+TEST_CASE("hostile Dockerfiles are refused before they cost much") {
+  const auto fault_of = [](const std::string& text) -> std::string {
+    try {
+      static_cast<void>(compose_dockerfile(text, "Dockerfile", "/nonexistent", ""));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  std::string instructions = "FROM x\n";
+  std::string stages = "FROM x AS s0\n";
+  std::string directories = "FROM x\n";
+  std::string nested = "FROM x\nENV A=";
+  for (int i = 1; i <= 3000; ++i) {
+    instructions += "RUN a\n";
+    stages += "FROM s" + std::to_string(i - 1) + " AS s" + std::to_string(i) + "\n";
+    if (i < 1000) directories += "WORKDIR directory\n";
+    nested += "${B:-";
+  }
+  CHECK(fault_of(instructions) == "Dockerfile:2001:1: error: malformed Dockerfile: more than 2000 instructions [R050]");
+  CHECK_THAT(fault_of(stages), Catch::Contains("more than 256 stages"));
+  CHECK_THAT(fault_of(directories), Catch::Contains("a directory cannot be"));
+  CHECK_THAT(fault_of(nested + std::string(3000, '}') + "\n"), Catch::Contains("can be replaced [R050]"));
+}
+
 TEST_CASE("words end at blanks that are neither quoted nor escaped") {
   const auto words = dockerfile::split_words("a=\"b c\"  d='e\\' f\\ g", '\\');
   REQUIRE(words.size() == 3);
