@@ -111,6 +111,7 @@ class Installation {
   std::optional<InstallOrder> order_;
   Numbers rest_;  ///< not yet merged
   Numbers configured_;
+  std::uint64_t total_bytes_ = 0;
   std::atomic<bool> abandoned_ = false;
   std::atomic<std::size_t> staged_ = 0;
   std::atomic<std::uint64_t> staged_bytes_ = 0;
@@ -150,6 +151,7 @@ void Installation::run() {
 
 void Installation::read_control() {
   packages_.resize(request_.packages.size());
+  for (const auto& package : request_.packages) total_bytes_ += package.size_bytes;
   TaskGroup jobs(pool_);
   for (std::size_t i = 0; i < packages_.size(); ++i) {
     jobs.run([this, i] {
@@ -174,7 +176,7 @@ void Installation::stage(const Numbers& numbers, TaskGroup& jobs) {
       events_.progress(unpack_stage_, {.items = ++staged_,
                                        .items_total = packages_.size(),
                                        .bytes = staged_bytes_ += package.size_bytes,
-                                       .bytes_total = 0});
+                                       .bytes_total = total_bytes_});
     });
   }
 }
