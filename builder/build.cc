@@ -1,6 +1,6 @@
-// A build walks the layers of a recipe once, from the bottom. The key of a layer names its parent by content, so it is known as soon as
-// the parent is, built or found: planning ahead would only guess. A layer that comes out with the same content as before stops the
-// wave of rebuilding: the layers above it are found again by their keys.
+// A build walks the layers of a recipe once, from the bottom. The key of a layer names its parent by content, so it is
+// known as soon as the parent is, built or found: planning ahead would only guess. A layer that comes out with the same
+// content as before stops the wave of rebuilding: the layers above it are found again by their keys.
 
 #include "builder/build.h"
 
@@ -26,7 +26,8 @@ namespace blueprint::builder {
 namespace {
 
 /// Held while a layer is built, so that of two builds of it the second finds what the first stored.
-UniqueFd lock_layer(const layers::Store& store, const Digest& key, const std::string& name, Events& events, std::stop_token stop) {
+UniqueFd lock_layer(const layers::Store& store, const Digest& key, const std::string& name, Events& events,
+                    std::stop_token stop) {
   const auto path = store.root() / "locks" / key.hex();
   bool told = false;
   while (true) {
@@ -41,9 +42,14 @@ UniqueFd lock_layer(const layers::Store& store, const Digest& key, const std::st
 /// One build under way.
 class Build {
  public:
-  Build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, ThreadPool& pool, Events& events,
-        std::stop_token stop)
-      : recipe_(recipe), store_(store), options_(options), pool_(pool), events_(events), stop_(std::move(stop)),
+  Build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, ThreadPool& pool,
+        Events& events, std::stop_token stop)
+      : recipe_(recipe),
+        store_(store),
+        options_(options),
+        pool_(pool),
+        events_(events),
+        stop_(std::move(stop)),
         digests_(store.root() / "input-digests") {}
 
   BuildResult run();
@@ -121,7 +127,8 @@ layers::LayerRef Build::run_layer(const ReadyLayer& layer, const plan::KeyRecord
   report.stored_bytes = written.stored_bytes;
   if (!output.upper.empty()) steps::adopt_tree(store_, written.layer, output.upper, lock_.epoch);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  store_.put_key(key.digest(), {.layer = written.layer, .record = key.to_json(), .facts = Json{{"seconds", seconds}}.dump()});
+  store_.put_key(key.digest(),
+                 {.layer = written.layer, .record = key.to_json(), .facts = Json{{"seconds", seconds}}.dump()});
   return written.layer;
 }
 
@@ -157,8 +164,8 @@ LayerReport Build::build_layer(const ReadyLayer& layer) {
         report.layer = run_layer(layer, key, report);
       } catch (Error& failure) {
         if (layer.where.line > 0) {
-          failure.add_context(fmt::format("while building layer '{}' at {}:{}:{}", layer.name, layer.where.file, layer.where.line,
-                                          layer.where.column));
+          failure.add_context(fmt::format("while building layer '{}' at {}:{}:{}", layer.name, layer.where.file,
+                                          layer.where.line, layer.where.column));
         }
         throw;
       }
@@ -188,7 +195,8 @@ BuildResult Build::run() {
     result.layers.push_back(build_layer(layer));
     if (result.layers.back().cached) events_.note(fmt::format("{}: cached", layer.name));
   }
-  result.record = assemble_image({.recipe = recipe_, .parent = parent_ ? &*parent_ : nullptr, .layers = layers_, .epoch = lock_.epoch}, store_);
+  result.record = assemble_image(
+      {.recipe = recipe_, .parent = parent_ ? &*parent_ : nullptr, .layers = layers_, .epoch = lock_.epoch}, store_);
   result.image = result.record.digest;
   check_policy(recipe_, result.record, store_);
   if (options_.tests == TestUse::Run) run_recipe_tests(recipe_, result.record, store_, pool_, events_, stop_);

@@ -27,19 +27,19 @@ enum class CacheUse {
 enum class TestUse { Run, Skip };
 
 struct BuildOptions {
-  recipe::SearchPath search;             ///< for `from:`
+  recipe::SearchPath search;  ///< for `from:`
   packages::Mirrors mirrors;
   LockMode lock = LockMode::Update;
   CacheUse cache = CacheUse::Use;
   TestUse tests = TestUse::Run;
   bool offline = false;
-  std::optional<std::int64_t> epoch;     ///< SOURCE_DATE_EPOCH, when set
-  std::optional<std::string> tag;        ///< nothing = the recipe's name
-  std::vector<Digest> cite;              ///< layers that may be cited besides the previous build's
+  std::optional<std::int64_t> epoch;  ///< SOURCE_DATE_EPOCH, when set
+  std::optional<std::string> tag;     ///< nothing = the recipe's name
+  std::vector<Digest> cite;           ///< layers that may be cited besides the previous build's
   bool cite_previous = true;
   /// Reads the value of a secret when a step asks for it: the builder itself has no window to the environment.
   std::function<std::string(const recipe::Recipe& recipe, const recipe::SecretSource& secret)> secret;
-  bool explain = false;                  ///< a note for each reason why a layer runs
+  bool explain = false;                         ///< a note for each reason why a layer runs
   std::vector<std::filesystem::path> building;  ///< recipes further down that wait for this one as their parent
 };
 
@@ -50,23 +50,23 @@ struct LayerReport {
   bool cached = false;
   std::vector<std::string> reasons;  ///< why it ran; empty when cached
   layers::LayerRef layer;
-  std::uint64_t stored_bytes = 0;    ///< of a layer that ran: bytes that its blob added
+  std::uint64_t stored_bytes = 0;  ///< of a layer that ran: bytes that its blob added
   double seconds = 0;
 };
 
 struct BuildResult {
   Digest image;
   layers::ImageRecord record;
-  std::vector<LayerReport> layers;   ///< of this recipe, without its parent's
+  std::vector<LayerReport> layers;  ///< of this recipe, without its parent's
   std::string tag;
   std::filesystem::path lock;
 };
 
-/// Builds `recipe` into an image in `store` and tags it: resolve parent and lock, then layer after layer, running only those
-/// whose key is not known. Parents that are recipes are built first. Safe beside other builds: two builds of one layer
-/// wait for each other. A build that is killed leaves nothing that counts, and its finished layers are found by the next.
-/// Throws Error; Interrupted.
-[[nodiscard]] BuildResult build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, ThreadPool& pool,
-                                Events& events, std::stop_token stop);
+/// Builds `recipe` into an image in `store` and tags it: resolve parent and lock, then layer after layer, running only
+/// those whose key is not known. Parents that are recipes are built first. Safe beside other builds: two builds of one
+/// layer wait for each other. A build that is killed leaves nothing that counts, and its finished layers are found by
+/// the next. Throws Error; Interrupted.
+[[nodiscard]] BuildResult build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options,
+                                ThreadPool& pool, Events& events, std::stop_token stop);
 
 }  // namespace blueprint::builder

@@ -64,7 +64,8 @@ plan::KeyRecord image_key(const AssemblyInputs& inputs, const layers::ImageConfi
 /// Compares version strings with numbers as numbers, so that 6.1.0-9 comes before 6.1.0-10.
 bool version_less(const std::string& a, const std::string& b) { return ::strverscmp(a.c_str(), b.c_str()) < 0; }
 
-void add_kernel(layers::ImageConfig& config, const AssemblyInputs& inputs, const layers::FileTree& tree, layers::Store& store) {
+void add_kernel(layers::ImageConfig& config, const AssemblyInputs& inputs, const layers::FileTree& tree,
+                layers::Store& store) {
   config.kernel.reset();
   config.kernel_version.clear();
   const auto kernel = find_kernel(tree);

@@ -17,8 +17,9 @@ struct AssemblyInputs {
   std::int64_t epoch = 0;
 };
 
-/// Makes the image of finished layers: its config (what the recipe says over what the parent says, the installed packages, the
-/// kernel copied out as a blob) and its manifest. Reads nothing of the layers when the same image was made before.
+/// Makes the image of finished layers: its config (what the recipe says over what the parent says, the installed
+/// packages, the kernel copied out as a blob) and its manifest. Reads nothing of the layers when the same image was
+/// made before.
 [[nodiscard]] layers::ImageRecord assemble_image(const AssemblyInputs& inputs, layers::Store& store);
 
 /// The newest kernel of a file tree: usr/boot names are compared as Debian versions are. Nothing when there is none.

@@ -19,17 +19,18 @@ namespace blueprint::builder {
 namespace fs = std::filesystem;
 namespace {
 
-/// Ubuntu's public archive is in every image made of it, as in Ubuntu's own. Debian has no built-in mirror here, so its images get
-/// their apt sources by a 'files' layer of the site.
+/// Ubuntu's public archive is in every image made of it, as in Ubuntu's own. Debian has no built-in mirror here, so its
+/// images get their apt sources by a 'files' layer of the site.
 std::string apt_sources(const recipe::Distribution& distribution) {
   if (distribution.id != "ubuntu") return {};
   std::string suites = distribution.release;
   for (const auto& pocket : distribution.pockets) {
     if (pocket != "release") suites += fmt::format(" {}-{}", distribution.release, pocket);
   }
-  return fmt::format("Types: deb\nURIs: http://archive.ubuntu.com/ubuntu\nSuites: {}\nComponents: {}\n"
-                     "Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg\n",
-                     suites, join(distribution.components, " "));
+  return fmt::format(
+      "Types: deb\nURIs: http://archive.ubuntu.com/ubuntu\nSuites: {}\nComponents: {}\n"
+      "Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg\n",
+      suites, join(distribution.components, " "));
 }
 
 std::vector<packages::LockedPackage> locked(const packages::Lock& lock, const std::string& layer) {
@@ -55,9 +56,10 @@ void refuse_cycle(const recipe::Recipe& parent, const std::vector<fs::path>& bui
   if (found == building.end()) return;
   std::string chain;
   for (auto file = found; file != building.end(); ++file) chain += file->filename().string() + " → ";
-  Diagnostic diagnostic{.kind = ErrorKind::Recipe,
-                        .code = "R105",
-                        .message = fmt::format("a recipe cannot be its own parent: {}{}", chain, found->filename().string())};
+  Diagnostic diagnostic{
+      .kind = ErrorKind::Recipe,
+      .code = "R105",
+      .message = fmt::format("a recipe cannot be its own parent: {}{}", chain, found->filename().string())};
   if (where.line > 0) diagnostic.where = where;
   throw Error(std::move(diagnostic));
 }
@@ -105,14 +107,16 @@ std::unique_ptr<steps::Step> make_step(const recipe::Layer& layer, const StepInp
 
 std::vector<ReadyLayer> plan_layers(const StepInputs& inputs, HasParent has_parent) {
   std::vector<ReadyLayer> planned;
-  if (has_parent == HasParent::No) planned.push_back({kBaseLayer, "distribution", make_base_step(inputs), inputs.recipe.distribution->where});
+  if (has_parent == HasParent::No)
+    planned.push_back({kBaseLayer, "distribution", make_base_step(inputs), inputs.recipe.distribution->where});
   for (const auto& layer : inputs.recipe.layers) {
     planned.push_back({layer.name, std::string(recipe::kind_name(layer)), make_step(layer, inputs), layer.where});
   }
   return planned;
 }
 
-plan::KeyRecord layer_key(const std::string& recipe, const ReadyLayer& layer, const std::vector<layers::LayerRef>& below, std::int64_t epoch) {
+plan::KeyRecord layer_key(const std::string& recipe, const ReadyLayer& layer,
+                          const std::vector<layers::LayerRef>& below, std::int64_t epoch) {
   plan::KeyRecord key(recipe, layer.name);
   // The number is raised when a step of this kind comes to do something else with the same inputs.
   key.add("kind", layer.kind + " 1");
@@ -122,8 +126,8 @@ plan::KeyRecord layer_key(const std::string& recipe, const ReadyLayer& layer, co
   return key;
 }
 
-layers::ImageRecord resolve_from(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, ThreadPool& pool,
-                                 Events& events, std::stop_token stop) {
+layers::ImageRecord resolve_from(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options,
+                                 ThreadPool& pool, Events& events, std::stop_token stop) {
   const std::string& from = recipe.from.value;
   const bool is_digest = from.starts_with("sha256:");
   std::optional<recipe::Recipe> parent;

@@ -36,17 +36,18 @@ struct ReadyLayer {
 };
 enum class HasParent { No, Yes };
 
-/// The layers of the recipe in order; without a parent, the one that bootstraps its distribution first. Throws Error K022 when
-/// the lock lacks the packages of one.
+/// The layers of the recipe in order; without a parent, the one that bootstraps its distribution first. Throws Error
+/// K022 when the lock lacks the packages of one.
 [[nodiscard]] std::vector<ReadyLayer> plan_layers(const StepInputs& inputs, HasParent has_parent);
 
 /// The key record of a layer on the layers `below` it (the parent's first; empty for a bootstrap).
-[[nodiscard]] plan::KeyRecord layer_key(const std::string& recipe, const ReadyLayer& layer, const std::vector<layers::LayerRef>& below,
-                                        std::int64_t epoch);
+[[nodiscard]] plan::KeyRecord layer_key(const std::string& recipe, const ReadyLayer& layer,
+                                        const std::vector<layers::LayerRef>& below, std::int64_t epoch);
 
-/// The parent of a recipe with `from`: a recipe found beside it or in the catalogs is built first; else an image of the store.
-/// Throws Error R104 with near names when it is neither, R105 when recipes are each other's parents.
-[[nodiscard]] layers::ImageRecord resolve_from(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options,
-                                               ThreadPool& pool, Events& events, std::stop_token stop);
+/// The parent of a recipe with `from`: a recipe found beside it or in the catalogs is built first; else an image of the
+/// store. Throws Error R104 with near names when it is neither, R105 when recipes are each other's parents.
+[[nodiscard]] layers::ImageRecord resolve_from(const recipe::Recipe& recipe, layers::Store& store,
+                                               const BuildOptions& options, ThreadPool& pool, Events& events,
+                                               std::stop_token stop);
 
 }  // namespace blueprint::builder

@@ -56,7 +56,9 @@ std::optional<recipe::Distribution> distribution_of(const layers::ImageConfig& c
     }
     return distribution;
   } catch (const Json::exception&) {
-    throw Error({.kind = ErrorKind::Store, .code = "S042", .message = "the config of the parent image is damaged: its distribution cannot be read"});
+    throw Error({.kind = ErrorKind::Store,
+                 .code = "S042",
+                 .message = "the config of the parent image is damaged: its distribution cannot be read"});
   }
 }
 

@@ -8,8 +8,8 @@
 
 namespace blueprint::builder {
 
-/// The distribution that an image was bootstrapped from, as its config keeps it for the packages layers of its children. Nothing
-/// when the image was not made by a recipe with `distribution`.
+/// The distribution that an image was bootstrapped from, as its config keeps it for the packages layers of its
+/// children. Nothing when the image was not made by a recipe with `distribution`.
 [[nodiscard]] std::optional<recipe::Distribution> distribution_of(const layers::ImageConfig& config);
 void set_distribution(layers::ImageConfig& config, const recipe::Distribution& distribution);
 

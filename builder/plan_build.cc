@@ -20,14 +20,16 @@ using Fate = PlannedLayerReport::Fate;
 /// Walks recipes as a build does, as far as keys are known.
 class Planner {
  public:
-  Planner(layers::Store& store, const BuildOptions& options) : store_(store), options_(options), digests_(store.root() / "input-digests") {}
+  Planner(layers::Store& store, const BuildOptions& options)
+      : store_(store), options_(options), digests_(store.root() / "input-digests") {}
 
   /// Plans the recipe and answers its image when every layer of it is cached.
   std::optional<layers::ImageRecord> walk(const recipe::Recipe& recipe, BuildPlan& plan);
 
  private:
   std::optional<layers::ImageRecord> parent_of(const recipe::Recipe& recipe, BuildPlan& plan);
-  std::optional<packages::Lock> usable_lock(const recipe::Recipe& recipe, const layers::ImageRecord* parent, BuildPlan& plan) const;
+  std::optional<packages::Lock> usable_lock(const recipe::Recipe& recipe, const layers::ImageRecord* parent,
+                                            BuildPlan& plan) const;
   void unknown(const recipe::Recipe& recipe, const std::string& reason, BuildPlan& plan) const;
   void explain(const plan::KeyRecord& key, PlannedLayerReport& report) const;
   std::uint64_t missing_bytes(const packages::Lock& lock, const std::string& layer) const;
@@ -48,7 +50,8 @@ std::optional<layers::ImageRecord> Planner::parent_of(const recipe::Recipe& reci
   return store_.load_image(store_.resolve(from));
 }
 
-std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe, const layers::ImageRecord* parent, BuildPlan& plan) const {
+std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe, const layers::ImageRecord* parent,
+                                                   BuildPlan& plan) const {
   const auto path = lock_path(recipe);
   const auto text = read_file_if_exists(path);
   if (!text) {
@@ -65,7 +68,11 @@ std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe,
 
 void Planner::unknown(const recipe::Recipe& recipe, const std::string& reason, BuildPlan& plan) const {
   const auto add = [&](const std::string& name, std::string kind) {
-    plan.layers.push_back({.image = recipe.name.value, .name = name, .kind = std::move(kind), .fate = Fate::Unknown, .reasons = {reason}});
+    plan.layers.push_back({.image = recipe.name.value,
+                           .name = name,
+                           .kind = std::move(kind),
+                           .fate = Fate::Unknown,
+                           .reasons = {reason}});
   };
   if (recipe.distribution) add(kBaseLayer, "distribution");
   for (const auto& layer : recipe.layers) add(layer.name, std::string(recipe::kind_name(layer)));
@@ -80,7 +87,8 @@ void Planner::explain(const plan::KeyRecord& key, PlannedLayerReport& report) co
   report.reasons = plan::explain_difference(plan::KeyRecord::from_json(recent.front().record), key);
   if (report.reasons.empty()) report.reasons = {"its stored layer is gone from the store"};
   const Json facts = Json::parse(recent.front().facts, nullptr, false);
-  if (facts.is_object() && facts.contains("seconds") && facts["seconds"].is_number()) report.estimated_seconds = facts["seconds"].get<double>();
+  if (facts.is_object() && facts.contains("seconds") && facts["seconds"].is_number())
+    report.estimated_seconds = facts["seconds"].get<double>();
 }
 
 std::uint64_t Planner::missing_bytes(const packages::Lock& lock, const std::string& layer) const {
@@ -96,7 +104,9 @@ std::uint64_t Planner::missing_bytes(const packages::Lock& lock, const std::stri
 std::optional<layers::ImageRecord> Planner::walk(const recipe::Recipe& recipe, BuildPlan& plan) {
   const auto file = std::filesystem::weakly_canonical(recipe.file);
   if (std::find(walking_.begin(), walking_.end(), file) != walking_.end()) {
-    throw Error({.kind = ErrorKind::Recipe, .code = "R105", .message = fmt::format("a recipe cannot be its own parent: {}", recipe.name.value)});
+    throw Error({.kind = ErrorKind::Recipe,
+                 .code = "R105",
+                 .message = fmt::format("a recipe cannot be its own parent: {}", recipe.name.value)});
   }
   walking_.push_back(file);
   std::optional<layers::ImageRecord> parent;
@@ -141,13 +151,15 @@ std::optional<layers::ImageRecord> Planner::walk(const recipe::Recipe& recipe, B
     plan.layers.push_back(std::move(report));
   }
   if (!known) return std::nullopt;
-  return assemble_image({.recipe = recipe, .parent = parent ? &*parent : nullptr, .layers = refs, .epoch = lock->epoch}, store_);
+  return assemble_image({.recipe = recipe, .parent = parent ? &*parent : nullptr, .layers = refs, .epoch = lock->epoch},
+                        store_);
 }
 
 }  // namespace
 
 bool BuildPlan::nothing_to_do() const {
-  return lock_changes.empty() && std::all_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.fate == Fate::Cached; });
+  return lock_changes.empty() &&
+         std::all_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.fate == Fate::Cached; });
 }
 
 BuildPlan plan_build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options) {

@@ -31,8 +31,8 @@ struct BuildPlan {
   [[nodiscard]] bool nothing_to_do() const;
 };
 
-/// Says what build() would do, and does nothing of it: reads recipe, lock, inputs and store. With a missing or stale lock the
-/// packages of its layers are not known, and they are Unknown.
+/// Says what build() would do, and does nothing of it: reads recipe, lock, inputs and store. With a missing or stale
+/// lock the packages of its layers are not known, and they are Unknown.
 [[nodiscard]] BuildPlan plan_build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options);
 
 }  // namespace blueprint::builder

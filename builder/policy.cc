@@ -24,7 +24,8 @@ void check_policy(const recipe::Recipe& recipe, const layers::ImageRecord& image
       if (!steps::glob_match(glob, entry.path)) continue;
       Diagnostic diagnostic{.kind = ErrorKind::Step,
                             .code = "T011",
-                            .message = fmt::format("the policy forbids that /{} is {}", printable(entry.path), (entry.metadata.mode & 04000U) != 0 ? "setuid" : "setgid"),
+                            .message = fmt::format("the policy forbids that /{} is {}", printable(entry.path),
+                                                   (entry.metadata.mode & 04000U) != 0 ? "setuid" : "setgid"),
                             .hints = {"take the bit away in a 'run' layer (chmod), or the file out of the policy"}};
       if (pattern.where.line > 0) diagnostic.where = pattern.where;
       breaches.push_back(std::move(diagnostic));
@@ -34,7 +35,8 @@ void check_policy(const recipe::Recipe& recipe, const layers::ImageRecord& image
   if (policy.max_size_bytes && total > *policy.max_size_bytes) {
     breaches.push_back({.kind = ErrorKind::Step,
                         .code = "T010",
-                        .message = fmt::format("the files of the image take {}, more than the policy's max_size of {}", format_size(total), format_size(*policy.max_size_bytes)),
+                        .message = fmt::format("the files of the image take {}, more than the policy's max_size of {}",
+                                               format_size(total), format_size(*policy.max_size_bytes)),
                         .hints = {"'blueprint history' shows the size of each layer"}});
   }
   if (!breaches.empty()) throw Error(std::move(breaches));

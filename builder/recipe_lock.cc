@@ -18,7 +18,9 @@ std::string parent_digest(const LockRequest& request) {
   return request.parent != nullptr ? request.parent->digest.to_string() : std::string();
 }
 
-const recipe::PackagesStep* packages_of(const recipe::Layer& layer) { return std::get_if<recipe::PackagesStep>(&layer.step); }
+const recipe::PackagesStep* packages_of(const recipe::Layer& layer) {
+  return std::get_if<recipe::PackagesStep>(&layer.step);
+}
 
 bool has_packages(const recipe::Recipe& recipe) {
   return recipe.distribution || std::any_of(recipe.layers.begin(), recipe.layers.end(),
@@ -39,11 +41,13 @@ packages::ResolveRequest make_request(const LockRequest& request, const layers::
     resolve.parent_status = parent_file(store, *request.parent, tree, "var/lib/dpkg/status");
     resolve.parent_extended_states = parent_file(store, *request.parent, tree, "var/lib/apt/extended_states");
     if (!distribution || resolve.parent_status.empty()) {
-      Diagnostic diagnostic{.kind = ErrorKind::Recipe,
-                            .code = "K021",
-                            .message = fmt::format("the parent image '{}' was not built from a distribution, so no packages can be added to it",
-                                                   request.recipe.from.value),
-                            .hints = {"choose a parent whose recipe begins with 'distribution', or install by 'run' or 'fetch'"}};
+      Diagnostic diagnostic{
+          .kind = ErrorKind::Recipe,
+          .code = "K021",
+          .message =
+              fmt::format("the parent image '{}' was not built from a distribution, so no packages can be added to it",
+                          request.recipe.from.value),
+          .hints = {"choose a parent whose recipe begins with 'distribution', or install by 'run' or 'fetch'"}};
       if (request.recipe.from.where.line > 0) diagnostic.where = request.recipe.from.where;
       throw Error(std::move(diagnostic));
     }
@@ -76,7 +80,8 @@ std::vector<std::string> describe_changes(const packages::Lock& before, const pa
       if (found == old_versions.end()) {
         lines.push_back(fmt::format("  + {} {}", package.name, package.version));
       } else {
-        if (found->second != package.version) lines.push_back(fmt::format("  ~ {} {} → {}", package.name, found->second, package.version));
+        if (found->second != package.version)
+          lines.push_back(fmt::format("  ~ {} {} → {}", package.name, found->second, package.version));
         old_versions.erase(found);
       }
     }
@@ -99,7 +104,8 @@ void report(const fs::path& path, const std::optional<packages::Lock>& before, c
                           changes.size() == 1 ? "" : "s"));
   constexpr std::size_t kMostShown = 20;
   for (std::size_t i = 0; i < std::min(changes.size(), kMostShown); ++i) events.note(changes[i]);
-  if (changes.size() > kMostShown) events.note(fmt::format("  and {} more: see the file's diff", changes.size() - kMostShown));
+  if (changes.size() > kMostShown)
+    events.note(fmt::format("  and {} more: see the file's diff", changes.size() - kMostShown));
 }
 
 }  // namespace

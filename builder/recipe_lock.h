@@ -44,9 +44,9 @@ struct LockRequest {
 /// Why `lock` does not belong to the recipe and parent as they are now; empty when it does.
 [[nodiscard]] std::vector<std::string> staleness(const packages::Lock& lock, const LockRequest& request);
 
-/// Loads the lock of the recipe, or makes and writes it as `mode` says. A lock that was written is reported by a note with what
-/// changed. Throws Error K020 (Locked and missing or stale), and what parse_lock and resolve_packages throw.
-[[nodiscard]] packages::Lock ensure_lock(const LockRequest& request, layers::Store& store, ThreadPool& pool, Events& events,
-                                         std::stop_token stop);
+/// Loads the lock of the recipe, or makes and writes it as `mode` says. A lock that was written is reported by a note
+/// with what changed. Throws Error K020 (Locked and missing or stale), and what parse_lock and resolve_packages throw.
+[[nodiscard]] packages::Lock ensure_lock(const LockRequest& request, layers::Store& store, ThreadPool& pool,
+                                         Events& events, std::stop_token stop);
 
 }  // namespace blueprint::builder

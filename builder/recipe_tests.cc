@@ -30,7 +30,8 @@ plan::KeyRecord tests_key(const recipe::Recipe& recipe, const layers::ImageRecor
   return record;
 }
 
-rootfs::RunOptions options_of(const recipe::RecipeTest& test, const layers::ImageConfig& config, const rootfs::BuildRoot& root) {
+rootfs::RunOptions options_of(const recipe::RecipeTest& test, const layers::ImageConfig& config,
+                              const rootfs::BuildRoot& root) {
   const steps::Accounts accounts(root.root().read_file_if_exists("etc/passwd").value_or(""),
                                  root.root().read_file_if_exists("etc/group").value_or(""));
   const auto user = accounts.resolve_user({.value = config.user});
@@ -44,8 +45,8 @@ rootfs::RunOptions options_of(const recipe::RecipeTest& test, const layers::Imag
   return options;
 }
 
-std::optional<Diagnostic> run_test(const recipe::RecipeTest& test, const layers::ImageConfig& config, rootfs::BuildRoot& root,
-                                   Events& events, std::stop_token stop) {
+std::optional<Diagnostic> run_test(const recipe::RecipeTest& test, const layers::ImageConfig& config,
+                                   rootfs::BuildRoot& root, Events& events, std::stop_token stop) {
   std::string output;
   constexpr std::size_t kMostKept = 1 << 20;
   const ExitStatus status = root.run(
@@ -58,11 +59,13 @@ std::optional<Diagnostic> run_test(const recipe::RecipeTest& test, const layers:
   Diagnostic diagnostic{.kind = ErrorKind::Step};
   if (status.signal != 0 || status.code != test.exit_code) {
     diagnostic.code = "T001";
-    diagnostic.message = fmt::format("the test '{}' ended with {}, not exit code {}", printable(test.run.value), status.to_string(),
-                                     test.exit_code);
-  } else if (test.expect && !std::regex_search(output, std::regex(*test.expect, std::regex::ECMAScript | std::regex::multiline))) {
+    diagnostic.message = fmt::format("the test '{}' ended with {}, not exit code {}", printable(test.run.value),
+                                     status.to_string(), test.exit_code);
+  } else if (test.expect &&
+             !std::regex_search(output, std::regex(*test.expect, std::regex::ECMAScript | std::regex::multiline))) {
     diagnostic.code = "T002";
-    diagnostic.message = fmt::format("the output of the test '{}' does not match '{}'", printable(test.run.value), *test.expect);
+    diagnostic.message =
+        fmt::format("the output of the test '{}' does not match '{}'", printable(test.run.value), *test.expect);
   } else {
     return std::nullopt;
   }
@@ -75,14 +78,16 @@ std::optional<Diagnostic> run_test(const recipe::RecipeTest& test, const layers:
 
 }  // namespace
 
-void run_recipe_tests(const recipe::Recipe& recipe, const layers::ImageRecord& image, layers::Store& store, ThreadPool& pool,
-                      Events& events, std::stop_token stop) {
+void run_recipe_tests(const recipe::Recipe& recipe, const layers::ImageRecord& image, layers::Store& store,
+                      ThreadPool& pool, Events& events, std::stop_token stop) {
   if (recipe.tests.empty()) return;
   const plan::KeyRecord key = tests_key(recipe, image);
   if (store.find_key(key.digest())) return;
   events.started(kStage, fmt::format("testing {}", recipe.name.value));
   TempDir work(store.tmp(), "tests-");
-  rootfs::BuildRoot root({.lower = steps::ensure_trees(store, image.layers, pool, events), .work = work.path(), .epoch = image.config.epoch});
+  rootfs::BuildRoot root({.lower = steps::ensure_trees(store, image.layers, pool, events),
+                          .work = work.path(),
+                          .epoch = image.config.epoch});
   std::vector<Diagnostic> failures;
   for (const auto& test : recipe.tests) {
     if (auto failure = run_test(test, image.config, root, events, stop)) failures.push_back(std::move(*failure));
@@ -90,7 +95,8 @@ void run_recipe_tests(const recipe::Recipe& recipe, const layers::ImageRecord& i
   root.close();
   events.finished(kStage, fmt::format("{} of {} passed", recipe.tests.size() - failures.size(), recipe.tests.size()));
   if (!failures.empty()) throw Error(std::move(failures));
-  store.put_key(key.digest(), {.layer = {.digest = image.digest, .name = kStage}, .record = key.to_json(), .facts = "{}"});
+  store.put_key(key.digest(),
+                {.layer = {.digest = image.digest, .name = kStage}, .record = key.to_json(), .facts = "{}"});
 }
 
 }  // namespace blueprint::builder

@@ -10,10 +10,10 @@
 
 namespace blueprint::builder {
 
-/// Runs the `tests` of a recipe in a throwaway overlay over the finished image, in the image's own env, user and workdir. Tests that
-/// passed for the same content are not run again. Throws Error (kind Step, T001 wrong exit code, T002 output without match) with
-/// every test that failed; Interrupted.
-void run_recipe_tests(const recipe::Recipe& recipe, const layers::ImageRecord& image, layers::Store& store, ThreadPool& pool,
-                      Events& events, std::stop_token stop);
+/// Runs the `tests` of a recipe in a throwaway overlay over the finished image, in the image's own env, user and
+/// workdir. Tests that passed for the same content are not run again. Throws Error (kind Step, T001 wrong exit code,
+/// T002 output without match) with every test that failed; Interrupted.
+void run_recipe_tests(const recipe::Recipe& recipe, const layers::ImageRecord& image, layers::Store& store,
+                      ThreadPool& pool, Events& events, std::stop_token stop);
 
 }  // namespace blueprint::builder

@@ -13,7 +13,9 @@ namespace {
 std::pair<std::string, std::string> split_pair(const std::string& word, const char* flag) {
   const std::size_t equals = word.find('=');
   if (equals == std::string::npos || equals == 0) {
-    throw Error({.kind = ErrorKind::Usage, .code = "U002", .message = fmt::format("{} wants NAME=VALUE, not '{}'", flag, printable(word))});
+    throw Error({.kind = ErrorKind::Usage,
+                 .code = "U002",
+                 .message = fmt::format("{} wants NAME=VALUE, not '{}'", flag, printable(word))});
   }
   return {word.substr(0, equals), word.substr(equals + 1)};
 }
@@ -21,10 +23,25 @@ std::pair<std::string, std::string> split_pair(const std::string& word, const ch
 }  // namespace
 
 std::vector<Option> recipe_options(RecipeFlags& flags) {
-  return {{.flags = "recipe", .value = "RECIPE", .help = "file, directory or name of the recipe", .target = &flags.recipe, .completes = Completes::Recipe, .required = true},
-          {.flags = "--file,-f", .value = "DOCKERFILE", .help = "build this Dockerfile; RECIPE is its context directory", .target = &flags.dockerfile, .completes = Completes::File},
-          {.flags = "--mirror", .value = "NAME=URL", .help = "where a distribution's archive is: ubuntu=URL", .target = &flags.mirrors},
-          {.flags = "--param", .value = "NAME=VALUE", .help = "set a parameter of the recipe, or an ARG of the Dockerfile", .target = &flags.params},
+  return {{.flags = "recipe",
+           .value = "RECIPE",
+           .help = "file, directory or name of the recipe",
+           .target = &flags.recipe,
+           .completes = Completes::Recipe,
+           .required = true},
+          {.flags = "--file,-f",
+           .value = "DOCKERFILE",
+           .help = "build this Dockerfile; RECIPE is its context directory",
+           .target = &flags.dockerfile,
+           .completes = Completes::File},
+          {.flags = "--mirror",
+           .value = "NAME=URL",
+           .help = "where a distribution's archive is: ubuntu=URL",
+           .target = &flags.mirrors},
+          {.flags = "--param",
+           .value = "NAME=VALUE",
+           .help = "set a parameter of the recipe, or an ARG of the Dockerfile",
+           .target = &flags.params},
           {.flags = "--offline", .help = "use no network: lock and packages must be there", .target = &flags.offline}};
 }
 
@@ -32,7 +49,8 @@ recipe::Recipe load_recipe(Context& context, const RecipeFlags& flags) {
   recipe::ParamValues params;
   for (const auto& word : flags.params) params.insert(split_pair(word, "--param"));
   if (flags.dockerfile.empty()) return recipe::load_recipe(flags.recipe, context.search(), params);
-  auto result = recipe::load_dockerfile(flags.dockerfile, flags.recipe, {.build_args = params, .aliases = context.settings().aliases});
+  auto result = recipe::load_dockerfile(flags.dockerfile, flags.recipe,
+                                        {.build_args = params, .aliases = context.settings().aliases});
   for (const auto& warning : result.warnings) context.events().note(render(warning));
   return std::move(result.recipe);
 }

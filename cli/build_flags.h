@@ -19,8 +19,8 @@ struct RecipeFlags {
 };
 
 [[nodiscard]] std::vector<Option> recipe_options(RecipeFlags& flags);
-/// The recipe, or what its Dockerfile amounts to, with a note for each thing that means nothing here. Throws Error U002 for a
-/// NAME=VALUE that is none.
+/// The recipe, or what its Dockerfile amounts to, with a note for each thing that means nothing here. Throws Error U002
+/// for a NAME=VALUE that is none.
 [[nodiscard]] recipe::Recipe load_recipe(Context& context, const RecipeFlags& flags);
 [[nodiscard]] builder::BuildOptions build_options(Context& context, const RecipeFlags& flags);
 

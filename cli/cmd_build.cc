@@ -62,7 +62,8 @@ builder::BuildResult build_one(Context& context, const Flags& flags, const std::
   options.cite_previous = !flags.no_cite;
   options.explain = flags.explain;
   for (const auto& reference : flags.cite) {
-    for (const auto& layer : context.store().load_image(context.store().resolve(reference)).layers) options.cite.push_back(layer.digest);
+    for (const auto& layer : context.store().load_image(context.store().resolve(reference)).layers)
+      options.cite.push_back(layer.digest);
   }
   return builder::build(recipe, context.store(), options, context.pool(), context.events(), context.stop());
 }
@@ -83,8 +84,10 @@ int build_many(Context& context, const Flags& flags) {
   for (const auto& what : flags.recipes) {
     try {
       const auto result = build_one(context, flags, what);
-      const auto ran = std::count_if(result.layers.begin(), result.layers.end(), [](const auto& layer) { return !layer.cached; });
-      rows.push_back({result.tag, ran == 0 ? "cached" : "built", fmt::format("{} of {}", ran, result.layers.size()), result.image.short_hex()});
+      const auto ran =
+          std::count_if(result.layers.begin(), result.layers.end(), [](const auto& layer) { return !layer.cached; });
+      rows.push_back({result.tag, ran == 0 ? "cached" : "built", fmt::format("{} of {}", ran, result.layers.size()),
+                      result.image.short_hex()});
       json.push_back(to_json(result));
     } catch (const Error& failure) {
       if (!flags.keep_going) throw;
@@ -105,7 +108,10 @@ int build_many(Context& context, const Flags& flags) {
 
 int run(Context& context, const Flags& flags) {
   if (flags.recipes.size() > 1) {
-    if (flags.tag) throw Error({.kind = ErrorKind::Usage, .code = "U016", .message = "--tag names one image, and several recipes are given"});
+    if (flags.tag)
+      throw Error({.kind = ErrorKind::Usage,
+                   .code = "U016",
+                   .message = "--tag names one image, and several recipes are given"});
     return build_many(context, flags);
   }
   const auto result = build_one(context, flags, flags.recipes.front());
@@ -119,25 +125,45 @@ int run(Context& context, const Flags& flags) {
 Command cmd_build() {
   auto flags = std::make_shared<Flags>();
   auto options = recipe_options(flags->recipe);
-  options.front() = {.flags = "recipes", .value = "RECIPE...", .help = "files, directories or names of recipes", .target = &flags->recipes, .completes = Completes::Recipe, .required = true};
+  options.front() = {.flags = "recipes",
+                     .value = "RECIPE...",
+                     .help = "files, directories or names of recipes",
+                     .target = &flags->recipes,
+                     .completes = Completes::Recipe,
+                     .required = true};
   for (auto& option : std::vector<Option>{
-           {.flags = "--tag,-t", .value = "NAME", .help = "tag the image so (default: the recipe's name)", .target = &flags->tag, .completes = Completes::Image},
+           {.flags = "--tag,-t",
+  .value = "NAME",
+  .help = "tag the image so (default: the recipe's name)",
+  .target = &flags->tag,
+  .completes = Completes::Image},
            {.flags = "--locked", .help = "fail (exit 3) when the lock is missing or stale", .target = &flags->locked},
            {.flags = "--explain", .help = "say why each layer runs", .target = &flags->explain},
            {.flags = "--no-cache", .help = "run every layer again", .target = &flags->no_cache},
-           {.flags = "--expect-cached", .help = "fail, and say why, when a layer would run", .target = &flags->expect_cached},
-           {.flags = "--cite", .value = "IMAGE", .help = "share data with this image besides the previous build", .target = &flags->cite, .completes = Completes::Image},
+           {.flags = "--expect-cached",
+           .help = "fail, and say why, when a layer would run",
+           .target = &flags->expect_cached},
+           {.flags = "--cite",
+           .value = "IMAGE",
+           .help = "share data with this image besides the previous build",
+           .target = &flags->cite,
+           .completes = Completes::Image},
            {.flags = "--no-cite", .help = "share no data with the previous build", .target = &flags->no_cite},
            {.flags = "--no-tests", .help = "do not run the recipe's tests", .target = &flags->no_tests},
-           {.flags = "--keep-going,-k", .help = "of several recipes, go on after one that fails", .target = &flags->keep_going},
+           {.flags = "--keep-going,-k",
+           .help = "of several recipes, go on after one that fails",
+           .target = &flags->keep_going},
            {.flags = "--json", .help = "print the result as JSON", .target = &flags->json}}) {
     options.push_back(std::move(option));
   }
   return {.name = "build",
           .summary = "Build a recipe into an image.",
-          .description = "Runs only the layers whose inputs changed. The first build writes a lock beside the recipe: commit it, and every build\n"
-                         "of that commit has the same packages. RECIPE is a file, a directory or a name in the catalog.",
-          .examples = {"blueprint build examples/hello", "blueprint build web.yaml --explain      # say why each layer runs",
+          .description =
+              "Runs only the layers whose inputs changed. The first build writes a lock beside the recipe: commit it, "
+              "and every build\n"
+              "of that commit has the same packages. RECIPE is a file, a directory or a name in the catalog.",
+          .examples = {"blueprint build examples/hello",
+                       "blueprint build web.yaml --explain      # say why each layer runs",
                        "blueprint build web.yaml --locked       # CI: fail when the lock is stale",
                        "blueprint build web.yaml --mirror ubuntu=http://mirror.example/ubuntu",
                        "blueprint build recipes/*.yaml --keep-going    # many, with one summary",

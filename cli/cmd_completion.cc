@@ -14,8 +14,14 @@ Command cmd_completion() {
   auto shell = std::make_shared<std::string>();
   return {.name = "completion",
           .summary = "Print a completion script for a shell.",
-          .examples = {"source <(blueprint completion bash)", "blueprint completion fish > ~/.config/fish/completions/blueprint.fish"},
-          .options = {{.flags = "shell", .value = "SHELL", .help = "bash, zsh or fish", .target = shell.get(), .choices = {"bash", "zsh", "fish"}, .required = true}},
+          .examples = {"source <(blueprint completion bash)",
+                       "blueprint completion fish > ~/.config/fish/completions/blueprint.fish"},
+          .options = {{.flags = "shell",
+                       .value = "SHELL",
+                       .help = "bash, zsh or fish",
+                       .target = shell.get(),
+                       .choices = {"bash", "zsh", "fish"},
+                       .required = true}},
           .run = [shell](Context& context) {
             fmt::print("{}", completion_script(*shell, all_commands(), global_options(context)));
             return 0;
@@ -26,7 +32,12 @@ Command cmd_complete() {
   auto what = std::make_shared<std::string>();
   return {.name = "__complete",
           .summary = "Words for a completion script.",
-          .options = {{.flags = "what", .value = "WHAT", .help = "images or recipes", .target = what.get(), .choices = {"images", "recipes"}, .required = true}},
+          .options = {{.flags = "what",
+                       .value = "WHAT",
+                       .help = "images or recipes",
+                       .target = what.get(),
+                       .choices = {"images", "recipes"},
+                       .required = true}},
           .hidden = true,
           .run = [what](Context& context) {
             if (*what == "images") {

@@ -15,10 +15,12 @@ Command cmd_config() {
   };
   auto flags = std::make_shared<Flags>();
   auto options = recipe_options(flags->recipe);
-  options.push_back({.flags = "--plain", .help = "without saying where each value comes from", .target = &flags->plain});
+  options.push_back(
+      {.flags = "--plain", .help = "without saying where each value comes from", .target = &flags->plain});
   return {.name = "config",
           .summary = "Print a recipe as it is after fragments, params and defaults.",
-          .examples = {"blueprint config web.yaml", "blueprint config web.yaml --param python=3.12 --plain > resolved.yaml"},
+          .examples = {"blueprint config web.yaml",
+                       "blueprint config web.yaml --param python=3.12 --plain > resolved.yaml"},
           .options = std::move(options),
           .run = [flags](Context& context) {
             const auto recipe = load_recipe(context, flags->recipe);

@@ -16,7 +16,8 @@ namespace {
 /// "3 h ago"; nothing is "-".
 std::string age(std::chrono::system_clock::time_point then) {
   if (then == std::chrono::system_clock::time_point{}) return "-";
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - then).count();
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - then).count();
   if (seconds < 120) return "now";
   if (seconds < 2 * 3600) return fmt::format("{} min ago", seconds / 60);
   if (seconds < 2 * 86400) return fmt::format("{} h ago", seconds / 3600);
@@ -38,7 +39,8 @@ Command cmd_df() {
             for (const auto& usage : layers::store_usage(context.store())) {
               total += usage.bytes;
               json.push_back({{"kind", usage.kind}, {"items", usage.items}, {"bytes", usage.bytes}});
-              rows.push_back({usage.kind, std::to_string(usage.items), format_size(usage.bytes), age(usage.newest), age(usage.oldest)});
+              rows.push_back({usage.kind, std::to_string(usage.items), format_size(usage.bytes), age(usage.newest),
+                              age(usage.oldest)});
             }
             if (*as_json) {
               fmt::print("{}\n", json.dump(2));

@@ -32,7 +32,9 @@ std::chrono::seconds duration_flag(const std::string& text, const char* flag) {
     if (unit == "h") return std::chrono::hours(value);
     if (unit == "d") return std::chrono::hours(24 * value);
   }
-  throw Error({.kind = ErrorKind::Usage, .code = "U009", .message = fmt::format("{} wants a time such as 90m, 24h or 7d, not '{}'", flag, printable(text))});
+  throw Error({.kind = ErrorKind::Usage,
+               .code = "U009",
+               .message = fmt::format("{} wants a time such as 90m, 24h or 7d, not '{}'", flag, printable(text))});
 }
 
 int run(Context& context, const Flags& flags) {
@@ -49,7 +51,8 @@ int run(Context& context, const Flags& flags) {
   if (flags.json) {
     fmt::print("{}\n", json.dump(2));
   } else {
-    fmt::print("{}{} {}\n", format_table(rows), flags.dry_run ? "would free" : "freed", format_size(report.freed_bytes()));
+    fmt::print("{}{} {}\n", format_table(rows), flags.dry_run ? "would free" : "freed",
+               format_size(report.freed_bytes()));
   }
   return 0;
 }
@@ -60,11 +63,16 @@ Command cmd_gc() {
   auto flags = std::make_shared<Flags>();
   return {.name = "gc",
           .summary = "Remove from the store what nothing needs.",
-          .description = "Keeps tagged images, images that a VM uses, layers that a recent build used, and everything younger than the grace period.\n"
-                         "Safe beside running builds.",
+          .description =
+              "Keeps tagged images, images that a VM uses, layers that a recent build used, and everything younger "
+              "than the grace period.\n"
+              "Safe beside running builds.",
           .examples = {"blueprint gc --dry-run", "blueprint gc --grace 1h"},
           .options = {{.flags = "--dry-run,-n", .help = "only say what would go", .target = &flags->dry_run},
-                      {.flags = "--grace", .value = "TIME", .help = "keep what is younger (default 24h)", .target = &flags->grace},
+                      {.flags = "--grace",
+                       .value = "TIME",
+                       .help = "keep what is younger (default 24h)",
+                       .target = &flags->grace},
                       {.flags = "--json", .help = "print JSON", .target = &flags->json}},
           .run = [flags](Context& context) { return run(context, *flags); }};
 }

@@ -28,10 +28,16 @@ int run(Context& context, const Flags& flags) {
     std::string kind(record.value("kind"));
     kind = kind.substr(0, kind.find(' '));
     const std::size_t changes = context.store().layer_index(layer.digest)->changes.size();
-    rows.push_back({layer.name, kind.empty() ? "-" : kind, format_size(layer.size_bytes), std::to_string(changes), layer.digest.short_hex()});
+    rows.push_back({layer.name, kind.empty() ? "-" : kind, format_size(layer.size_bytes), std::to_string(changes),
+                    layer.digest.short_hex()});
     Json inputs = Json::object();
     for (const auto& field : record.fields()) inputs[field.name] = field.value;
-    json.push_back({{"name", layer.name}, {"kind", kind}, {"size_bytes", layer.size_bytes}, {"changes", changes}, {"digest", layer.digest.to_string()}, {"inputs", inputs}});
+    json.push_back({{"name", layer.name},
+                    {"kind", kind},
+                    {"size_bytes", layer.size_bytes},
+                    {"changes", changes},
+                    {"digest", layer.digest.to_string()},
+                    {"inputs", inputs}});
   }
   if (flags.json) {
     fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
@@ -45,11 +51,12 @@ int run(Context& context, const Flags& flags) {
 
 Command cmd_history() {
   auto flags = std::make_shared<Flags>();
-  return {.name = "history",
-          .summary = "Show how an image came about, layer by layer.",
-          .examples = {"blueprint history hello", "blueprint history hello --json    # with every input of every layer"},
-          .options = {image_option(flags->image), {.flags = "--json", .help = "print JSON", .target = &flags->json}},
-          .run = [flags](Context& context) { return run(context, *flags); }};
+  return {
+      .name = "history",
+      .summary = "Show how an image came about, layer by layer.",
+      .examples = {"blueprint history hello", "blueprint history hello --json    # with every input of every layer"},
+      .options = {image_option(flags->image), {.flags = "--json", .help = "print JSON", .target = &flags->json}},
+      .run = [flags](Context& context) { return run(context, *flags); }};
 }
 
 }  // namespace blueprint::cli

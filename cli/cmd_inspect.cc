@@ -45,7 +45,12 @@ Json to_json(const layers::Store& store, const layers::ImageRecord& image) {
             {"env", config.env},
             {"user", config.user},
             {"workdir", config.workdir},
-            {"launch", {{"cpu", config.launch_cpu}, {"memory_bytes", config.launch_memory_bytes}, {"disk_bytes", config.launch_disk_bytes}, {"ports", config.launch_ports}, {"commands", config.launch_commands}}},
+            {"launch",
+             {{"cpu", config.launch_cpu},
+              {"memory_bytes", config.launch_memory_bytes},
+              {"disk_bytes", config.launch_disk_bytes},
+              {"ports", config.launch_ports},
+              {"commands", config.launch_commands}}},
             {"labels", config.labels},
             {"packages", packages}};
   if (config.kernel) json["kernel"] = {{"digest", config.kernel->to_string()}, {"version", config.kernel_version}};
@@ -67,7 +72,8 @@ void print_text(const layers::Store& store, const layers::ImageRecord& image) {
   for (const auto& [name, value] : config.env) facts.push_back({"env", fmt::format("{}={}", name, printable(value))});
   fmt::print("{}\n", format_table(facts));
   std::vector<std::vector<std::string>> rows{{"LAYER", "DIGEST", "SIZE"}};
-  for (const auto& layer : image.layers) rows.push_back({layer.name, layer.digest.short_hex(), format_size(layer.size_bytes)});
+  for (const auto& layer : image.layers)
+    rows.push_back({layer.name, layer.digest.short_hex(), format_size(layer.size_bytes)});
   fmt::print("{}", format_table(rows));
 }
 

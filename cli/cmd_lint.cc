@@ -17,7 +17,10 @@ struct Flags {
 };
 
 Json to_json(const Diagnostic& diagnostic) {
-  Json json{{"code", diagnostic.code}, {"message", diagnostic.message}, {"hints", diagnostic.hints}, {"context", diagnostic.context}};
+  Json json{{"code", diagnostic.code},
+            {"message", diagnostic.message},
+            {"hints", diagnostic.hints},
+            {"context", diagnostic.context}};
   if (const auto& where = diagnostic.where) {
     json["file"] = where->file;
     json["line"] = where->line;
@@ -54,7 +57,12 @@ Command cmd_lint() {
           .summary = "Check recipes, and report every fault at once.",
           .description = "Reads files only: no network, no store. Exit code 3 when there is a fault.",
           .examples = {"blueprint lint recipes/*.yaml", "blueprint lint web.yaml --json"},
-          .options = {{.flags = "recipes", .value = "RECIPE...", .help = "recipes to check", .target = &flags->recipes, .completes = Completes::Recipe, .required = true},
+          .options = {{.flags = "recipes",
+                       .value = "RECIPE...",
+                       .help = "recipes to check",
+                       .target = &flags->recipes,
+                       .completes = Completes::Recipe,
+                       .required = true},
                       {.flags = "--json", .help = "print the faults as JSON", .target = &flags->json}},
           .run = [flags](Context& context) { return run(context, *flags); }};
 }

@@ -26,8 +26,14 @@ int run(Context& context, const Flags& flags) {
   if (!recipe.from.value.empty()) {
     parent = builder::resolve_from(recipe, context.store(), options, context.pool(), context.events(), context.stop());
   }
-  const builder::LockMode mode = flags.check ? builder::LockMode::Locked : flags.update ? builder::LockMode::Refresh : builder::LockMode::Update;
-  (void)builder::ensure_lock({.recipe = recipe, .parent = parent ? &*parent : nullptr, .mode = mode, .mirrors = options.mirrors, .offline = options.offline},
+  const builder::LockMode mode = flags.check    ? builder::LockMode::Locked
+                                 : flags.update ? builder::LockMode::Refresh
+                                                : builder::LockMode::Update;
+  (void)builder::ensure_lock({.recipe = recipe,
+                              .parent = parent ? &*parent : nullptr,
+                              .mode = mode,
+                              .mirrors = options.mirrors,
+                              .offline = options.offline},
                              context.store(), context.pool(), context.events(), context.stop());
   context.end_progress();
   fmt::print("{}\n", builder::lock_path(recipe).string());
@@ -43,7 +49,9 @@ Command cmd_lock() {
   options.push_back({.flags = "--update", .help = "resolve anew", .target = &flags->update});
   return {.name = "lock",
           .summary = "Make, check or update the lock of a recipe.",
-          .description = "The lock names every package that a build installs, by version and SHA-256. Without a flag: make it when it is missing or stale.",
+          .description =
+              "The lock names every package that a build installs, by version and SHA-256. Without a flag: make it "
+              "when it is missing or stale.",
           .examples = {"blueprint lock web.yaml", "blueprint lock web.yaml --check      # exit 3 when it is stale",
                        "blueprint lock web.yaml --update     # newest versions of everything"},
           .options = std::move(options),

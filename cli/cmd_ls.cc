@@ -56,8 +56,9 @@ int list_store(Context& context, const Flags& flags) {
   }
   std::vector<std::vector<std::string>> rows{{"IMAGE", "DIGEST", "SIZE", "LAYERS", "PACKAGES", "DESCRIPTION"}};
   for (const auto& [tag, image] : listed) {
-    rows.push_back({tag.empty() ? "-" : tag, image.digest.short_hex(), format_size(image_size_bytes(context.store(), image)),
-                    std::to_string(image.layers.size()), std::to_string(image.config.packages.size()), printable(image.config.description)});
+    rows.push_back({tag.empty() ? "-" : tag, image.digest.short_hex(),
+                    format_size(image_size_bytes(context.store(), image)), std::to_string(image.layers.size()),
+                    std::to_string(image.config.packages.size()), printable(image.config.description)});
   }
   fmt::print("{}", format_table(rows));
   if (listed.empty()) context.events().note("no images yet; try: blueprint build examples/hello");
@@ -98,14 +99,22 @@ int list_files(Context& context, const Flags& flags) {
   const auto tree = layers::load_tree(context.store(), image.layers);
   const auto* entry = tree.resolve(flags.path);
   if (entry == nullptr) {
-    throw Error({.kind = ErrorKind::Store, .code = "S060", .message = fmt::format("the image has no file '{}'", printable(flags.path))});
+    throw Error({.kind = ErrorKind::Store,
+                 .code = "S060",
+                 .message = fmt::format("the image has no file '{}'", printable(flags.path))});
   }
-  const auto entries = entry->type == layers::FileType::Directory ? tree.list(entry->path) : std::vector<const layers::FileTree::Entry*>{entry};
+  const auto entries = entry->type == layers::FileType::Directory ? tree.list(entry->path)
+                                                                  : std::vector<const layers::FileTree::Entry*>{entry};
   if (flags.json) {
     Json json = Json::array();
     for (const auto* file : entries) {
-      json.push_back({{"path", "/" + file->path}, {"type", std::string(1, type_letter(file->type))}, {"mode", fmt::format("{:04o}", file->metadata.mode)},
-                      {"uid", file->metadata.uid}, {"gid", file->metadata.gid}, {"size_bytes", file->size}, {"target", file->target}});
+      json.push_back({{"path", "/" + file->path},
+                      {"type", std::string(1, type_letter(file->type))},
+                      {"mode", fmt::format("{:04o}", file->metadata.mode)},
+                      {"uid", file->metadata.uid},
+                      {"gid", file->metadata.gid},
+                      {"size_bytes", file->size},
+                      {"target", file->target}});
     }
     fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
     return 0;
@@ -113,8 +122,9 @@ int list_files(Context& context, const Flags& flags) {
   std::vector<std::vector<std::string>> rows;
   for (const auto* file : entries) {
     const std::string name = file->path.substr(file->path.rfind('/') + 1);
-    rows.push_back({type_letter(file->type) + permissions(file->metadata.mode), std::to_string(file->metadata.uid), std::to_string(file->metadata.gid),
-                    std::to_string(file->size), printable(file->target.empty() ? name : name + " -> " + file->target)});
+    rows.push_back({type_letter(file->type) + permissions(file->metadata.mode), std::to_string(file->metadata.uid),
+                    std::to_string(file->metadata.gid), std::to_string(file->size),
+                    printable(file->target.empty() ? name : name + " -> " + file->target)});
   }
   fmt::print("{}", format_table(rows));
   return 0;
@@ -126,15 +136,18 @@ Command cmd_ls() {
   auto flags = std::make_shared<Flags>();
   Option image = image_option(flags->image);
   image.required = false;
-  return {.name = "ls",
-          .summary = "List the images of the store, or the files of an image.",
-          .description = "Reads the layers' own lists of files: nothing is booted or mounted.",
-          .examples = {"blueprint ls", "blueprint ls hello /etc"},
-          .options = {image,
-                      {.flags = "path", .value = "PATH", .help = "directory or file in the image", .target = &flags->path},
-                      {.flags = "--all,-a", .help = "untagged images too", .target = &flags->all},
-                      {.flags = "--json", .help = "print JSON", .target = &flags->json}},
-          .run = [flags](Context& context) { return flags->image.empty() ? list_store(context, *flags) : list_files(context, *flags); }};
+  return {
+      .name = "ls",
+      .summary = "List the images of the store, or the files of an image.",
+      .description = "Reads the layers' own lists of files: nothing is booted or mounted.",
+      .examples = {"blueprint ls", "blueprint ls hello /etc"},
+      .options = {image,
+                  {.flags = "path", .value = "PATH", .help = "directory or file in the image", .target = &flags->path},
+                  {.flags = "--all,-a", .help = "untagged images too", .target = &flags->all},
+                  {.flags = "--json", .help = "print JSON", .target = &flags->json}},
+      .run = [flags](Context& context) {
+        return flags->image.empty() ? list_store(context, *flags) : list_files(context, *flags);
+      }};
 }
 
 }  // namespace blueprint::cli

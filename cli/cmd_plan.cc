@@ -31,11 +31,13 @@ const char* fate_name(builder::PlannedLayerReport::Fate fate) {
 void print_json(const builder::BuildPlan& plan) {
   Json layers = Json::array();
   for (const auto& layer : plan.layers) {
-    Json json{{"recipe", layer.image}, {"name", layer.name}, {"kind", layer.kind}, {"fate", fate_name(layer.fate)}, {"reasons", layer.reasons}, {"download_bytes", layer.download_bytes}};
+    Json json{{"recipe", layer.image},         {"name", layer.name},       {"kind", layer.kind},
+              {"fate", fate_name(layer.fate)}, {"reasons", layer.reasons}, {"download_bytes", layer.download_bytes}};
     if (layer.estimated_seconds) json["estimated_seconds"] = *layer.estimated_seconds;
     layers.push_back(std::move(json));
   }
-  fmt::print("{}\n", Json{{"changes", !plan.nothing_to_do()}, {"lock", plan.lock_changes}, {"layers", layers}}.dump(2, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n", Json{{"changes", !plan.nothing_to_do()}, {"lock", plan.lock_changes}, {"layers", layers}}.dump(
+                         2, ' ', false, Json::error_handler_t::replace));
 }
 
 void print_text(const builder::BuildPlan& plan) {
@@ -44,8 +46,10 @@ void print_text(const builder::BuildPlan& plan) {
   std::uint64_t bytes = 0;
   for (const auto& layer : plan.layers) {
     bytes += layer.download_bytes;
-    rows.push_back({layer.image, layer.name, layer.kind, fate_name(layer.fate), layer.download_bytes > 0 ? format_size(layer.download_bytes) : "-",
-                    layer.estimated_seconds ? format_seconds(*layer.estimated_seconds) : "-", layer.reasons.empty() ? "" : layer.reasons.front()});
+    rows.push_back({layer.image, layer.name, layer.kind, fate_name(layer.fate),
+                    layer.download_bytes > 0 ? format_size(layer.download_bytes) : "-",
+                    layer.estimated_seconds ? format_seconds(*layer.estimated_seconds) : "-",
+                    layer.reasons.empty() ? "" : layer.reasons.front()});
     for (std::size_t i = 1; i < layer.reasons.size(); ++i) rows.push_back({"", "", "", "", "", "", layer.reasons[i]});
   }
   fmt::print("{}", format_table(rows));

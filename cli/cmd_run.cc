@@ -39,7 +39,9 @@ std::uint64_t size_flag(const std::optional<std::string>& text, const char* flag
   if (!text) return otherwise;
   const auto size = parse_size(*text);
   if (!size || *size == 0) {
-    throw Error({.kind = ErrorKind::Usage, .code = "U004", .message = fmt::format("{} wants a size such as 4GiB, not '{}'", flag, printable(*text))});
+    throw Error({.kind = ErrorKind::Usage,
+                 .code = "U004",
+                 .message = fmt::format("{} wants a size such as 4GiB, not '{}'", flag, printable(*text))});
   }
   return *size;
 }
@@ -47,7 +49,10 @@ std::uint64_t size_flag(const std::optional<std::string>& text, const char* flag
 std::uint16_t port_number(const std::string& text, const std::string& word) {
   const auto number = parse_size(text);
   if (!number || *number > 65535 || text.find_first_not_of("0123456789") != std::string::npos) {
-    throw Error({.kind = ErrorKind::Usage, .code = "U005", .message = fmt::format("--port wants [HOST:]GUEST with numbers up to 65535, not '{}'", printable(word))});
+    throw Error(
+        {.kind = ErrorKind::Usage,
+         .code = "U005",
+         .message = fmt::format("--port wants [HOST:]GUEST with numbers up to 65535, not '{}'", printable(word))});
   }
   return static_cast<std::uint16_t>(*number);
 }
@@ -58,7 +63,8 @@ std::vector<std::pair<std::uint16_t, std::uint16_t>> ports_of(const Flags& flags
   for (const auto& word : flags.ports) {
     const std::size_t colon = word.find(':');
     const std::string guest = colon == std::string::npos ? word : word.substr(colon + 1);
-    ports.emplace_back(colon == std::string::npos ? 0 : port_number(word.substr(0, colon), word), port_number(guest, word));
+    ports.emplace_back(colon == std::string::npos ? 0 : port_number(word.substr(0, colon), word),
+                       port_number(guest, word));
   }
   for (const auto port : config.launch_ports) {
     const bool said = std::any_of(ports.begin(), ports.end(), [&](const auto& pair) { return pair.second == port; });
@@ -71,17 +77,21 @@ sandbox::Accel accel_of(const std::string& text) {
   if (text == "auto") return sandbox::Accel::Auto;
   if (text == "kvm") return sandbox::Accel::Kvm;
   if (text == "tcg") return sandbox::Accel::Tcg;
-  throw Error({.kind = ErrorKind::Usage, .code = "U006", .message = fmt::format("accel is auto, kvm or tcg, not '{}'", printable(text))});
+  throw Error({.kind = ErrorKind::Usage,
+               .code = "U006",
+               .message = fmt::format("accel is auto, kvm or tcg, not '{}'", printable(text))});
 }
 
-sandbox::VmConfig vm_config(Context& context, const Flags& flags, const layers::ImageRecord& image, const layers::FileTree& tree,
-                            const std::filesystem::path& state) {
+sandbox::VmConfig vm_config(Context& context, const Flags& flags, const layers::ImageRecord& image,
+                            const layers::FileTree& tree, const std::filesystem::path& state) {
   const auto& config = image.config;
   if (!config.kernel) {
-    throw Error({.kind = ErrorKind::Machine,
-                 .code = "V020",
-                 .message = fmt::format("the image '{}' has no kernel to boot", flags.image),
-                 .hints = {"add a kernel package to its recipe: linux-image-cloud-amd64 (Debian) or linux-image-virtual (Ubuntu)"}});
+    throw Error(
+        {.kind = ErrorKind::Machine,
+         .code = "V020",
+         .message = fmt::format("the image '{}' has no kernel to boot", flags.image),
+         .hints = {
+             "add a kernel package to its recipe: linux-image-cloud-amd64 (Debian) or linux-image-virtual (Ubuntu)"}});
   }
   constexpr std::uint64_t kDefaultMemory = 2ULL << 30;
   sandbox::VmConfig vm{.name = "sandbox", .device_bytes = config.device_bytes};
@@ -94,7 +104,8 @@ sandbox::VmConfig vm_config(Context& context, const Flags& flags, const layers::
     return layers::read_file(context.store(), image.layers, *entry);
   };
   if (flags.cpus > 0 || config.launch_cpu > 0) vm.cpus = flags.cpus > 0 ? flags.cpus : config.launch_cpu;
-  vm.memory_bytes = size_flag(flags.memory, "--memory", config.launch_memory_bytes > 0 ? config.launch_memory_bytes : kDefaultMemory);
+  vm.memory_bytes =
+      size_flag(flags.memory, "--memory", config.launch_memory_bytes > 0 ? config.launch_memory_bytes : kDefaultMemory);
   vm.ports = ports_of(flags, config);
   vm.accel = accel_of(flags.accel.value_or(context.settings().accel));
   vm.cache = context.store().root() / "boot";
@@ -103,16 +114,22 @@ sandbox::VmConfig vm_config(Context& context, const Flags& flags, const layers::
 }
 
 sandbox::ExecRequest exec_request(const Flags& flags, const layers::ImageConfig& config, const Context& context) {
-  sandbox::ExecRequest request{.argv = flags.rest, .env = config.env, .user = flags.user.empty() ? config.user : flags.user,
-                               .workdir = flags.workdir.empty() ? config.workdir : flags.workdir, .tty = flags.tty};
+  sandbox::ExecRequest request{.argv = flags.rest,
+                               .env = config.env,
+                               .user = flags.user.empty() ? config.user : flags.user,
+                               .workdir = flags.workdir.empty() ? config.workdir : flags.workdir,
+                               .tty = flags.tty};
   for (const auto& word : flags.env) {
     const std::size_t equals = word.find('=');
     if (equals == 0 || equals == std::string::npos) {
-      throw Error({.kind = ErrorKind::Usage, .code = "U002", .message = fmt::format("--env wants NAME=VALUE, not '{}'", printable(word))});
+      throw Error({.kind = ErrorKind::Usage,
+                   .code = "U002",
+                   .message = fmt::format("--env wants NAME=VALUE, not '{}'", printable(word))});
     }
     request.env[word.substr(0, equals)] = word.substr(equals + 1);
   }
-  if (request.argv.empty()) request.argv = {"/bin/sh", "-c", "if command -v bash >/dev/null; then exec bash -l; else exec sh -l; fi"};
+  if (request.argv.empty())
+    request.argv = {"/bin/sh", "-c", "if command -v bash >/dev/null; then exec bash -l; else exec sh -l; fi"};
   if (flags.tty) {
     const auto window = window_size(STDOUT_FILENO).value_or(std::pair<std::uint16_t, std::uint16_t>{24, 80});
     request.rows = window.first;
@@ -122,8 +139,8 @@ sandbox::ExecRequest exec_request(const Flags& flags, const layers::ImageConfig&
   return request;
 }
 
-/// For sockets, overlay and console log. The name of a unix socket has 107 bytes: a store far down gets a directory elsewhere, which
-/// then only this process removes.
+/// For sockets, overlay and console log. The name of a unix socket has 107 bytes: a store far down gets a directory
+/// elsewhere, which then only this process removes.
 TempDir state_directory(const layers::Store& store) {
   constexpr std::size_t kLongestParent = 70;
   const auto tmp = store.tmp();
@@ -135,35 +152,47 @@ int run(Context& context, Flags flags) {
     if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1) {
       flags.interactive = flags.tty = true;
     } else {
-      throw Error({.kind = ErrorKind::Usage, .code = "U007", .message = "nothing to run",
-                   .hints = {fmt::format("blueprint run {} -- COMMAND", flags.image), fmt::format("blueprint run -it {}    # a shell", flags.image)}});
+      throw Error({.kind = ErrorKind::Usage,
+                   .code = "U007",
+                   .message = "nothing to run",
+                   .hints = {fmt::format("blueprint run {} -- COMMAND", flags.image),
+                             fmt::format("blueprint run -it {}    # a shell", flags.image)}});
     }
   }
   if (flags.tty && ::isatty(STDIN_FILENO) != 1) {
-    throw Error({.kind = ErrorKind::Usage, .code = "U008", .message = "--tty wants a terminal, and stdin is none", .hints = {"leave out -t"}});
+    throw Error({.kind = ErrorKind::Usage,
+                 .code = "U008",
+                 .message = "--tty wants a terminal, and stdin is none",
+                 .hints = {"leave out -t"}});
   }
   const auto image = load_image(context, flags.image);
-  const layers::Lease lease(context.store(), image.digest, fmt::format("blueprint run {} (pid {})", flags.image, ::getpid()));
+  const layers::Lease lease(context.store(), image.digest,
+                            fmt::format("blueprint run {} (pid {})", flags.image, ::getpid()));
   const auto tree = layers::load_tree(context.store(), image.layers);
   const TempDir state = state_directory(context.store());
   sandbox::VmConfig config = vm_config(context, flags, image, tree, state.path());
-  const layers::ExportServer server(
-      {.store = context.store().root(), .layers = image.layers, .directory = state.path(), .plugin = context.installation().nbd_plugin});
+  const layers::ExportServer server({.store = context.store().root(),
+                                     .layers = image.layers,
+                                     .directory = state.path(),
+                                     .plugin = context.installation().nbd_plugin});
   config.nbd_socket = server.socket().string();
   sandbox::Vm vm(std::move(config), context.events(), context.stop());
   if (flags.timing) {
     const auto& times = vm.boot_times();
-    context.events().note(fmt::format("booted in {} (agent after {})", format_seconds(times.ready_seconds), format_seconds(times.agent_seconds)));
+    context.events().note(fmt::format("booted in {} (agent after {})", format_seconds(times.ready_seconds),
+                                      format_seconds(times.agent_seconds)));
   }
-  for (const auto& [guest, host] : vm.ports()) context.events().note(fmt::format("port {} of the guest is 127.0.0.1:{}", guest, host));
+  for (const auto& [guest, host] : vm.ports())
+    context.events().note(fmt::format("port {} of the guest is 127.0.0.1:{}", guest, host));
   context.end_progress();
 
   const sandbox::ExecRequest request = exec_request(flags, image.config, context);
   std::optional<RawTerminal> raw;
   if (flags.tty) raw.emplace(STDIN_FILENO);
-  sandbox::ExecStreams streams{.input_fd = flags.interactive || ::isatty(STDIN_FILENO) != 1 ? STDIN_FILENO : -1,
-                               .on_stdout = [](std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "to stdout"); },
-                               .on_stderr = [](std::string_view bytes) { write_all(STDERR_FILENO, bytes, "to stderr"); }};
+  sandbox::ExecStreams streams{
+      .input_fd = flags.interactive || ::isatty(STDIN_FILENO) != 1 ? STDIN_FILENO : -1,
+      .on_stdout = [](std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "to stdout"); },
+      .on_stderr = [](std::string_view bytes) { write_all(STDERR_FILENO, bytes, "to stderr"); }};
   if (flags.tty) streams.window = [] { return window_size(STDOUT_FILENO); };
   const ExitStatus status = vm.exec(request, streams, context.stop());
   raw.reset();
@@ -175,27 +204,45 @@ int run(Context& context, Flags flags) {
 
 Command cmd_run() {
   auto flags = std::make_shared<Flags>();
-  return {.name = "run",
-          .summary = "Boot a VM from an image and run a command in it.",
-          .description = "The disk is served from the store block by block; what the VM writes is thrown away at the end. Exits with the command's own\n"
-                         "exit code. Without a command, on a terminal: a shell.",
-          .examples = {"blueprint run hello -- cat /etc/os-release", "blueprint run -it hello", "tar c src | blueprint run -i hello -- tar x -C /tmp",
-                       "blueprint run hello --port 8080 --memory 4GiB -- python3 -m http.server 8080"},
-          .options = {image_option(flags->image),
-                      {.flags = "--interactive,-i", .help = "pass stdin to the command", .target = &flags->interactive},
-                      {.flags = "--tty,-t", .help = "give the command a terminal", .target = &flags->tty},
-                      {.flags = "--env,-e", .value = "NAME=VALUE", .help = "set a variable (repeatable)", .target = &flags->env},
-                      {.flags = "--user,-u", .value = "USER", .help = "run as this user (default: the image's)", .target = &flags->user},
-                      {.flags = "--workdir,-w", .value = "DIR", .help = "run in this directory", .target = &flags->workdir},
-                      {.flags = "--cpus", .value = "N", .help = "virtual processors", .target = &flags->cpus},
-                      {.flags = "--memory,-m", .value = "SIZE", .help = "memory: 4GiB", .target = &flags->memory},
-                      {.flags = "--disk", .value = "SIZE", .help = "disk; the root file system grows to it", .target = &flags->disk},
-                      {.flags = "--port,-p", .value = "[HOST:]GUEST", .help = "forward 127.0.0.1:HOST to the guest (repeatable)", .target = &flags->ports},
-                      {.flags = "--accel", .value = "ACCEL", .help = "auto, kvm or tcg", .target = &flags->accel, .choices = {"auto", "kvm", "tcg"}},
-                      {.flags = "--timing", .help = "say how long the boot took", .target = &flags->timing}},
-          .rest_is_command = true,
-          .rest = &flags->rest,
-          .run = [flags](Context& context) { return run(context, *flags); }};
+  return {
+      .name = "run",
+      .summary = "Boot a VM from an image and run a command in it.",
+      .description =
+          "The disk is served from the store block by block; what the VM writes is thrown away at the end. Exits with "
+          "the command's own\n"
+          "exit code. Without a command, on a terminal: a shell.",
+      .examples = {"blueprint run hello -- cat /etc/os-release", "blueprint run -it hello",
+                   "tar c src | blueprint run -i hello -- tar x -C /tmp",
+                   "blueprint run hello --port 8080 --memory 4GiB -- python3 -m http.server 8080"},
+      .options =
+          {image_option(flags->image),
+           {.flags = "--interactive,-i", .help = "pass stdin to the command", .target = &flags->interactive},
+           {.flags = "--tty,-t", .help = "give the command a terminal", .target = &flags->tty},
+           {.flags = "--env,-e", .value = "NAME=VALUE", .help = "set a variable (repeatable)", .target = &flags->env},
+           {.flags = "--user,-u",
+            .value = "USER",
+            .help = "run as this user (default: the image's)",
+            .target = &flags->user},
+           {.flags = "--workdir,-w", .value = "DIR", .help = "run in this directory", .target = &flags->workdir},
+           {.flags = "--cpus", .value = "N", .help = "virtual processors", .target = &flags->cpus},
+           {.flags = "--memory,-m", .value = "SIZE", .help = "memory: 4GiB", .target = &flags->memory},
+           {.flags = "--disk",
+            .value = "SIZE",
+            .help = "disk; the root file system grows to it",
+            .target = &flags->disk},
+           {.flags = "--port,-p",
+            .value = "[HOST:]GUEST",
+            .help = "forward 127.0.0.1:HOST to the guest (repeatable)",
+            .target = &flags->ports},
+           {.flags = "--accel",
+            .value = "ACCEL",
+            .help = "auto, kvm or tcg",
+            .target = &flags->accel,
+            .choices = {"auto", "kvm", "tcg"}},
+           {.flags = "--timing", .help = "say how long the boot took", .target = &flags->timing}},
+      .rest_is_command = true,
+      .rest = &flags->rest,
+      .run = [flags](Context& context) { return run(context, *flags); }};
 }
 
 }  // namespace blueprint::cli

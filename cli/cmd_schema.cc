@@ -9,7 +9,9 @@ namespace blueprint::cli {
 Command cmd_schema() {
   return {.name = "schema",
           .summary = "Print the JSON Schema of the recipe language.",
-          .description = "Made from the table that the parser uses. Editors with a YAML language server complete and check recipes by it.",
+          .description =
+              "Made from the table that the parser uses. Editors with a YAML language server complete and check "
+              "recipes by it.",
           .examples = {"blueprint schema > blueprint.schema.json"},
           .run = [](Context&) {
             fmt::print("{}", recipe::recipe_schema());

@@ -17,7 +17,12 @@ Command cmd_tag() {
           .summary = "Give an image another name.",
           .examples = {"blueprint tag hello acme/hello:v2", "blueprint tag 3f9a1c08d2be stable"},
           .options = {image_option(flags->image),
-                      {.flags = "name", .value = "NAME", .help = "the new tag; moved when it exists", .target = &flags->name, .completes = Completes::Image, .required = true}},
+                      {.flags = "name",
+                       .value = "NAME",
+                       .help = "the new tag; moved when it exists",
+                       .target = &flags->name,
+                       .completes = Completes::Image,
+                       .required = true}},
           .run = [flags](Context& context) {
             const Digest digest = context.store().resolve(flags->image);
             context.store().tag(flags->name, digest);

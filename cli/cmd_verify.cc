@@ -21,21 +21,35 @@ struct Flags {
 
 int run(Context& context, const Flags& flags) {
   if (flags.image.empty() == !flags.all) {
-    throw Error({.kind = ErrorKind::Usage, .code = "U011", .message = "name an image, or say --all", .hints = {"blueprint verify hello", "blueprint verify --all"}});
+    throw Error({.kind = ErrorKind::Usage,
+                 .code = "U011",
+                 .message = "name an image, or say --all",
+                 .hints = {"blueprint verify hello", "blueprint verify --all"}});
   }
   const auto level = flags.quick ? layers::VerifyLevel::Blobs : layers::VerifyLevel::FileSystem;
-  const auto report = flags.all ? layers::verify_store(context.store(), level, context.pool(), context.events(), context.stop())
-                                : layers::verify_image(context.store(), context.store().resolve(flags.image), level, context.pool(),
-                                                       context.events(), context.stop());
+  const auto report =
+      flags.all ? layers::verify_store(context.store(), level, context.pool(), context.events(), context.stop())
+                : layers::verify_image(context.store(), context.store().resolve(flags.image), level, context.pool(),
+                                       context.events(), context.stop());
   context.end_progress();
   if (flags.json) {
     Json problems = Json::array();
-    for (const auto& problem : report.problems) problems.push_back({{"code", problem.code}, {"message", problem.message}, {"context", problem.context}, {"hints", problem.hints}});
-    fmt::print("{}\n", Json{{"ok", report.ok()}, {"images", report.images}, {"blobs", report.blobs}, {"bytes", report.bytes}, {"problems", problems}}.dump(2));
+    for (const auto& problem : report.problems)
+      problems.push_back({{"code", problem.code},
+                          {"message", problem.message},
+                          {"context", problem.context},
+                          {"hints", problem.hints}});
+    fmt::print("{}\n", Json{{"ok", report.ok()},
+                            {"images", report.images},
+                            {"blobs", report.blobs},
+                            {"bytes", report.bytes},
+                            {"problems", problems}}
+                           .dump(2));
     return report.ok() ? 0 : exit_code(ErrorKind::Store);
   }
   if (!report.ok()) throw Error(report.problems);
-  fmt::print("verified {} image{}: {} blobs, {}: no faults\n", report.images, report.images == 1 ? "" : "s", report.blobs, format_size(report.bytes));
+  fmt::print("verified {} image{}: {} blobs, {}: no faults\n", report.images, report.images == 1 ? "" : "s",
+             report.blobs, format_size(report.bytes));
   return 0;
 }
 
@@ -47,9 +61,12 @@ Command cmd_verify() {
   image.required = false;
   return {.name = "verify",
           .summary = "Check that an image is what its digest says.",
-          .description = "Hashes every blob and every frame, computes the content digest from the blocks as a guest would read them, and runs e2fsck.\n"
-                         "Exit code 4 when something is wrong.",
-          .examples = {"blueprint verify hello", "blueprint verify --all", "blueprint verify hello --quick    # hash the blobs only"},
+          .description =
+              "Hashes every blob and every frame, computes the content digest from the blocks as a guest would read "
+              "them, and runs e2fsck.\n"
+              "Exit code 4 when something is wrong.",
+          .examples = {"blueprint verify hello", "blueprint verify --all",
+                       "blueprint verify hello --quick    # hash the blobs only"},
           .options = {image,
                       {.flags = "--all", .help = "everything in the store", .target = &flags->all},
                       {.flags = "--quick", .help = "hash the blobs, and look no further", .target = &flags->quick},

@@ -31,8 +31,8 @@ struct Option {
 /// One subcommand: the single table from which the parser, --help and the shell completions are made.
 struct Command {
   std::string name;
-  std::string summary;      ///< one line for the list of commands
-  std::string description;  ///< paragraphs for its --help; may be empty
+  std::string summary;                ///< one line for the list of commands
+  std::string description;            ///< paragraphs for its --help; may be empty
   std::vector<std::string> examples;  ///< "blueprint build examples/hello", each with an optional "  # why"
   std::vector<Option> options;
   bool rest_is_command = false;  ///< words after "--" are collected into `rest`

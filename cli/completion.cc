@@ -33,8 +33,10 @@ std::string bash_words(Completes completes) {
   switch (completes) {
     case Completes::File: return R"(COMPREPLY=($(compgen -f -- "$cur")))";
     case Completes::Directory: return R"(COMPREPLY=($(compgen -d -- "$cur")))";
-    case Completes::Image: return R"_(COMPREPLY=($(compgen -W "$(blueprint __complete images 2>/dev/null)" -- "$cur")))_";
-    case Completes::Recipe: return R"_(COMPREPLY=($(compgen -W "$(blueprint __complete recipes 2>/dev/null)" -f -- "$cur")))_";
+    case Completes::Image:
+      return R"_(COMPREPLY=($(compgen -W "$(blueprint __complete images 2>/dev/null)" -- "$cur")))_";
+    case Completes::Recipe:
+      return R"_(COMPREPLY=($(compgen -W "$(blueprint __complete recipes 2>/dev/null)" -f -- "$cur")))_";
     case Completes::Nothing: break;
   }
   return "COMPREPLY=()";
@@ -54,12 +56,14 @@ std::string bash_script(const std::vector<Command>& commands, const std::vector<
       const auto option_flags = flag_names(option);
       flags.insert(flags.end(), option_flags.begin(), option_flags.end());
       if (option_flags.empty() || !takes_value(option)) continue;
-      const std::string reply = option.choices.empty() ? bash_words(option.completes)
-                                                       : fmt::format("COMPREPLY=($(compgen -W '{}' -- \"$cur\"))", join(option.choices, " "));
+      const std::string reply =
+          option.choices.empty() ? bash_words(option.completes)
+                                 : fmt::format("COMPREPLY=($(compgen -W '{}' -- \"$cur\"))", join(option.choices, " "));
       values += fmt::format("        {}) {}; return ;;\n", join(option_flags, "|"), reply);
     }
     cases += fmt::format(
-        "    {})\n      case $prev in\n{}      esac\n      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); else {}; fi ;;\n",
+        "    {})\n      case $prev in\n{}      esac\n      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '{}' -- "
+        "\"$cur\")); else {}; fi ;;\n",
         command.name, values, join(flags, " "), bash_words(positional(command)));
   }
   return fmt::format(R"(# bash completion for blueprint; load it with: source <(blueprint completion bash)
@@ -110,12 +114,17 @@ std::string zsh_script(const std::vector<Command>& commands, const std::vector<O
     options.insert(options.end(), globals.begin(), globals.end());
     for (const auto& option : options) {
       const auto flags = flag_names(option);
-      const std::string value = takes_value(option) ? fmt::format(":{}:{}", option.value.empty() ? "value" : zsh_help(option.value), zsh_action(option)) : "";
+      const std::string value =
+          takes_value(option)
+              ? fmt::format(":{}:{}", option.value.empty() ? "value" : zsh_help(option.value), zsh_action(option))
+              : "";
       if (flags.empty()) {
         arguments += fmt::format(" \\\n        {}", quote_single(fmt::format("*{}", value)));
         continue;
       }
-      for (const auto& flag : flags) arguments += fmt::format(" \\\n        {}", quote_single(fmt::format("{}[{}]{}", flag, zsh_help(option.help), value)));
+      for (const auto& flag : flags)
+        arguments +=
+            fmt::format(" \\\n        {}", quote_single(fmt::format("{}[{}]{}", flag, zsh_help(option.help), value)));
     }
     cases += fmt::format("    {})\n      _arguments{} ;;\n", command.name, arguments);
   }
@@ -140,10 +149,13 @@ _blueprint "$@"
 }
 
 std::string fish_script(const std::vector<Command>& commands, const std::vector<Option>& globals) {
-  std::string out = "# fish completion for blueprint; put it into ~/.config/fish/completions/blueprint.fish\ncomplete -c blueprint -f\n";
+  std::string out =
+      "# fish completion for blueprint; put it into ~/.config/fish/completions/blueprint.fish\ncomplete -c blueprint "
+      "-f\n";
   for (const auto& command : commands) {
     if (command.hidden) continue;
-    out += fmt::format("complete -c blueprint -n __fish_use_subcommand -a {} -d {}\n", command.name, quote_single(command.summary));
+    out += fmt::format("complete -c blueprint -n __fish_use_subcommand -a {} -d {}\n", command.name,
+                       quote_single(command.summary));
     const std::string when = fmt::format("-n {}", quote_single("__fish_seen_subcommand_from " + command.name));
     auto options = command.options;
     options.insert(options.end(), globals.begin(), globals.end());
@@ -159,7 +171,8 @@ std::string fish_script(const std::vector<Command>& commands, const std::vector<
         continue;
       }
       std::string names;
-      for (const auto& flag : flags) names += flag.starts_with("--") ? " -l " + flag.substr(2) : " -s " + flag.substr(1);
+      for (const auto& flag : flags)
+        names += flag.starts_with("--") ? " -l " + flag.substr(2) : " -s " + flag.substr(1);
       if (values.empty() && takes_value(option)) values = " -x";
       out += fmt::format("complete -c blueprint {}{} -d {}{}\n", when, names, quote_single(option.help), values);
     }
@@ -169,7 +182,8 @@ std::string fish_script(const std::vector<Command>& commands, const std::vector<
 
 }  // namespace
 
-std::string completion_script(const std::string& shell, const std::vector<Command>& commands, const std::vector<Option>& globals) {
+std::string completion_script(const std::string& shell, const std::vector<Command>& commands,
+                              const std::vector<Option>& globals) {
   if (shell == "zsh") return zsh_script(commands, globals);
   if (shell == "fish") return fish_script(commands, globals);
   return bash_script(commands, globals);

@@ -8,7 +8,8 @@ const Installation& Context::installation() {
 }
 
 layers::Store& Context::store() {
-  if (!store_) store_ = std::make_unique<layers::Store>(store_flag.empty() ? settings_.store : std::filesystem::path(store_flag));
+  if (!store_)
+    store_ = std::make_unique<layers::Store>(store_flag.empty() ? settings_.store : std::filesystem::path(store_flag));
   return *store_;
 }
 

@@ -6,7 +6,12 @@
 namespace blueprint::cli {
 
 Option image_option(std::string& target) {
-  return {.flags = "image", .value = "IMAGE", .help = "tag, digest, or the first digits of one", .target = &target, .completes = Completes::Image, .required = true};
+  return {.flags = "image",
+          .value = "IMAGE",
+          .help = "tag, digest, or the first digits of one",
+          .target = &target,
+          .completes = Completes::Image,
+          .required = true};
 }
 
 layers::ImageRecord load_image(Context& context, const std::string& reference) {

@@ -18,8 +18,8 @@ namespace cli = blueprint::cli;
 
 constexpr int kInterruptedExitCode = 130;
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a stop request: every long job ends at its next step and cleans up. A second one ends the
-/// process at once, which is safe too: nothing half-done has a name.
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request: every long job ends at its next step and cleans up. A second
+/// one ends the process at once, which is safe too: nothing half-done has a name.
 class SignalThread {
  public:
   explicit SignalThread(std::stop_source stop) {

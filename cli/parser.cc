@@ -2,8 +2,8 @@
 
 #include "cli/parser.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -19,7 +19,8 @@ CLI::Option* add_option(CLI::App& app, const Option& option) {
     CLI::Option* operator()(bool* target) const { return app.add_flag(option.flags, *target, option.help); }
     CLI::Option* operator()(std::string* target) const { return app.add_option(option.flags, *target, option.help); }
     CLI::Option* operator()(std::optional<std::string>* target) const {
-      return app.add_option_function<std::string>(option.flags, [target](const std::string& text) { *target = text; }, option.help);
+      return app.add_option_function<std::string>(
+          option.flags, [target](const std::string& text) { *target = text; }, option.help);
     }
     CLI::Option* operator()(std::vector<std::string>* target) const {
       // A repeatable flag takes one value each time; a positional takes the rest.
@@ -66,9 +67,20 @@ Error usage_error(const CLI::ParseError& failure, int argc, char** argv, const s
 }  // namespace
 
 std::vector<Option> global_options(Context& context) {
-  return {{.flags = "--store", .value = "DIR", .help = "the local store [$BLUEPRINT_STORE]", .target = &context.store_flag, .completes = Completes::Directory},
-          {.flags = "--progress", .value = "VIEW", .help = "how to show progress: auto, plain or json", .target = &context.progress_flag, .choices = {"auto", "plain", "json"}},
-          {.flags = "--jobs,-j", .value = "N", .help = "threads to use (default: one per processor)", .target = &context.jobs},
+  return {{.flags = "--store",
+           .value = "DIR",
+           .help = "the local store [$BLUEPRINT_STORE]",
+           .target = &context.store_flag,
+           .completes = Completes::Directory},
+          {.flags = "--progress",
+           .value = "VIEW",
+           .help = "how to show progress: auto, plain or json",
+           .target = &context.progress_flag,
+           .choices = {"auto", "plain", "json"}},
+          {.flags = "--jobs,-j",
+           .value = "N",
+           .help = "threads to use (default: one per processor)",
+           .target = &context.jobs},
           {.flags = "--verbose,-v", .help = "show the output of commands as it comes", .target = &context.verbose},
           {.flags = "--quiet,-q", .help = "show nothing but notes and errors", .target = &context.quiet}};
 }
@@ -78,11 +90,13 @@ int parse_and_run(int argc, char** argv, std::vector<Command>& commands, Context
   app.name("blueprint");
   app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
-  app.footer("Examples:\n  blueprint build examples/hello\n  blueprint run hello -- cat /etc/os-release\n\n"
-             "'blueprint COMMAND --help' says more about a command.");
+  app.footer(
+      "Examples:\n  blueprint build examples/hello\n  blueprint run hello -- cat /etc/os-release\n\n"
+      "'blueprint COMMAND --help' says more about a command.");
   const auto globals = global_options(context);
   for (auto& command : commands) {
-    CLI::App* sub = app.add_subcommand(command.name, command.description.empty() ? command.summary : command.summary + "\n\n" + command.description);
+    CLI::App* sub = app.add_subcommand(
+        command.name, command.description.empty() ? command.summary : command.summary + "\n\n" + command.description);
     if (command.hidden) sub->group("");
     sub->footer(footer(command));
     for (const auto& option : command.options) add_option(*sub, option);

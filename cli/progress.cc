@@ -1,5 +1,6 @@
-// Three views of the same events. The terminal view keeps one status line at the bottom, redrawn at most ten times a second, and prints a
-// line for each stage that ended; the plain view prints lines only, with progress every few seconds, so that a CI log stays short.
+// Three views of the same events. The terminal view keeps one status line at the bottom, redrawn at most ten times a
+// second, and prints a line for each stage that ended; the plain view prints lines only, with progress every few
+// seconds, so that a CI log stays short.
 
 #include "cli/progress.h"
 
@@ -24,7 +25,9 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// One write, so that lines of two processes on one terminal do not mix.
-void say(std::string_view text) { [[maybe_unused]] const auto wrote = ::write(STDERR_FILENO, text.data(), text.size()); }
+void say(std::string_view text) {
+  [[maybe_unused]] const auto wrote = ::write(STDERR_FILENO, text.data(), text.size());
+}
 
 std::string describe(const Events::Progress& progress, double seconds) {
   std::string text;
@@ -37,7 +40,9 @@ std::string describe(const Events::Progress& progress, double seconds) {
     if (!text.empty()) text += "  ";
     text += format_size(progress.bytes);
     if (progress.bytes_total > 0) text += fmt::format(" of {}", format_size(progress.bytes_total));
-    if (seconds > 0.5) text += fmt::format("  {}/s", format_size(static_cast<std::uint64_t>(static_cast<double>(progress.bytes) / seconds)));
+    if (seconds > 0.5)
+      text +=
+          fmt::format("  {}/s", format_size(static_cast<std::uint64_t>(static_cast<double>(progress.bytes) / seconds)));
   }
   return text;
 }
@@ -93,7 +98,8 @@ class PlainView final : public Events {
     const std::lock_guard lock(mutex_);
     const auto found = stages_.find(std::string(stage));
     if (found == stages_.end()) return;
-    if (!quiet_) say(fmt::format("{}: done in {}: {}\n", stage, format_seconds(seconds_since(found->second.start)), result));
+    if (!quiet_)
+      say(fmt::format("{}: done in {}: {}\n", stage, format_seconds(seconds_since(found->second.start)), result));
     stages_.erase(found);
   }
   void note(std::string_view text) override { say(fmt::format("{}\n", text)); }
@@ -163,7 +169,8 @@ class TerminalView final : public Events {
       line += fmt::format("{} {} {}", name, format_seconds(seconds), describe(stage.progress, seconds));
     }
     winsize size{};
-    const std::size_t width = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1U : 79U;
+    const std::size_t width =
+        ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1U : 79U;
     say(kClearLine + line.substr(0, width));
   }
 
@@ -178,11 +185,16 @@ class JsonView final : public Events {
  public:
   void started(std::string_view stage, std::string_view title) override { event("started", stage, {{"title", title}}); }
   void progress(std::string_view stage, const Progress& progress) override {
-    event("progress", stage, {{"items", progress.items}, {"items_total", progress.items_total}, {"bytes", progress.bytes},
-                              {"bytes_total", progress.bytes_total}});
+    event("progress", stage,
+          {{"items", progress.items},
+           {"items_total", progress.items_total},
+           {"bytes", progress.bytes},
+           {"bytes_total", progress.bytes_total}});
   }
   void output(std::string_view stage, std::string_view text) override { event("output", stage, {{"text", text}}); }
-  void finished(std::string_view stage, std::string_view result) override { event("finished", stage, {{"result", result}}); }
+  void finished(std::string_view stage, std::string_view result) override {
+    event("finished", stage, {{"result", result}});
+  }
   void note(std::string_view text) override { event("note", "", {{"text", text}}); }
 
  private:

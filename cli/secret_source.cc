@@ -13,7 +13,8 @@ namespace blueprint::cli {
 namespace {
 
 Error unreadable(const recipe::SecretSource& secret, std::string message) {
-  Diagnostic diagnostic{.kind = ErrorKind::Usage, .code = "U013", .message = fmt::format("secret '{}': {}", secret.name, message)};
+  Diagnostic diagnostic{
+      .kind = ErrorKind::Usage, .code = "U013", .message = fmt::format("secret '{}': {}", secret.name, message)};
   if (secret.value.where.line > 0) diagnostic.where = secret.value.where;
   return Error(std::move(diagnostic));
 }
@@ -22,7 +23,8 @@ std::string read_source(const recipe::Recipe& recipe, const recipe::SecretSource
   switch (secret.kind) {
     case recipe::SecretSource::Kind::Env: {
       const char* value = std::getenv(secret.value.value.c_str());
-      if (value == nullptr) throw unreadable(secret, fmt::format("the environment has no variable {}", secret.value.value));
+      if (value == nullptr)
+        throw unreadable(secret, fmt::format("the environment has no variable {}", secret.value.value));
       return value;
     }
     case recipe::SecretSource::Kind::File: {
@@ -33,7 +35,8 @@ std::string read_source(const recipe::Recipe& recipe, const recipe::SecretSource
     }
     case recipe::SecretSource::Kind::Command: {
       auto finished = blueprint::run({.argv = {"/bin/sh", "-c", secret.value.value}, .directory = recipe.directory});
-      if (!finished.status.success()) throw unreadable(secret, fmt::format("its command failed with {}", finished.status.to_string()));
+      if (!finished.status.success())
+        throw unreadable(secret, fmt::format("its command failed with {}", finished.status.to_string()));
       return std::move(finished.out);
     }
   }

@@ -20,7 +20,9 @@ std::optional<std::string> variable(const char* name) {
   return value;
 }
 
-Error bad_setting(std::string message) { return Error({.kind = ErrorKind::Usage, .code = "U010", .message = std::move(message)}); }
+Error bad_setting(std::string message) {
+  return Error({.kind = ErrorKind::Usage, .code = "U010", .message = std::move(message)});
+}
 
 fs::path find_config() {
   if (const auto named = variable("BLUEPRINT_CONFIG")) return *named;
@@ -54,8 +56,8 @@ void read_config(const fs::path& file, Settings& settings) {
           settings.catalogs.push_back(fs::absolute(file).parent_path() / catalog.as<std::string>());
         }
       } else {
-        throw bad_setting(fmt::format("{}:{}: unknown setting '{}' (known: store, mirrors, catalogs, aliases, accel)", file.string(),
-                                      entry.first.Mark().line + 1, key));
+        throw bad_setting(fmt::format("{}:{}: unknown setting '{}' (known: store, mirrors, catalogs, aliases, accel)",
+                                      file.string(), entry.first.Mark().line + 1, key));
       }
     }
   } catch (const YAML::Exception& failure) {
@@ -110,10 +112,11 @@ Installation find_installation() {
     }
     return *candidates.begin();
   };
-  return {.solver = first({bin / "blueprint-solve", prefix / "libexec/blueprint/blueprint-solve"}),
-          .agent = first({bin / "blueprint-agent", prefix / "libexec/blueprint/blueprint-agent"}),
-          .nbd_plugin = first({bin / "nbdkit-blueprint-plugin.so", prefix / "lib/blueprint/nbdkit-blueprint-plugin.so"}),
-          .catalog = first({prefix / "share/blueprint/recipes", prefix.parent_path().parent_path() / "recipes"})};
+  return {
+      .solver = first({bin / "blueprint-solve", prefix / "libexec/blueprint/blueprint-solve"}),
+      .agent = first({bin / "blueprint-agent", prefix / "libexec/blueprint/blueprint-agent"}),
+      .nbd_plugin = first({bin / "nbdkit-blueprint-plugin.so", prefix / "lib/blueprint/nbdkit-blueprint-plugin.so"}),
+      .catalog = first({prefix / "share/blueprint/recipes", prefix.parent_path().parent_path() / "recipes"})};
 }
 
 }  // namespace blueprint::cli

@@ -8,8 +8,8 @@
 
 namespace blueprint::cli {
 
-/// What the site and the user set outside of recipes and flags: the environment, then the configuration file. The only reader of the
-/// environment.
+/// What the site and the user set outside of recipes and flags: the environment, then the configuration file. The only
+/// reader of the environment.
 ///
 ///   $BLUEPRINT_CONFIG, else $XDG_CONFIG_HOME/blueprint/config.yaml, else ~/.config/blueprint/config.yaml, else
 ///   /etc/blueprint/config.yaml:

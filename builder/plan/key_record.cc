@@ -52,16 +52,18 @@ Digest KeyRecord::digest() const {
 std::string KeyRecord::to_json() const {
   Json fields = Json::array();
   for (const auto& field : fields_) fields.push_back(Json::array({field.name, field.value}));
-  // Values may hold foreign bytes (file names): replaced here only, for explanations; the digest is over the true bytes.
+  // Values may hold foreign bytes (file names): replaced here only, for explanations; the digest is over the true
+  // bytes.
   return Json{{"recipe", recipe_}, {"layer", layer_}, {"fields", fields}}.dump(-1, ' ', false,
-                                                                             Json::error_handler_t::replace);
+                                                                               Json::error_handler_t::replace);
 }
 
 KeyRecord KeyRecord::from_json(std::string_view text) {
   const Json json = parse_json(text, "a key record");
   try {
     KeyRecord record(json.at("recipe").get<std::string>(), json.at("layer").get<std::string>());
-    for (const auto& field : json.at("fields")) record.add(field.at(0).get<std::string>(), field.at(1).get<std::string>());
+    for (const auto& field : json.at("fields"))
+      record.add(field.at(0).get<std::string>(), field.at(1).get<std::string>());
     return record;
   } catch (const Json::exception&) {
     throw Error({.kind = ErrorKind::Store, .code = "S022", .message = "a key record in the store is damaged"});

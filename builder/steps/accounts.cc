@@ -56,7 +56,8 @@ const Accounts::User* Accounts::find_user(std::uint32_t uid) const {
 }
 
 std::optional<std::uint32_t> Accounts::find_group(std::string_view name) const {
-  const auto found = std::find_if(groups_.begin(), groups_.end(), [&](const Group& group) { return group.name == name; });
+  const auto found =
+      std::find_if(groups_.begin(), groups_.end(), [&](const Group& group) { return group.name == name; });
   if (found == groups_.end()) return std::nullopt;
   return found->gid;
 }

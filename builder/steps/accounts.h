@@ -11,8 +11,8 @@
 
 namespace blueprint::steps {
 
-/// The users and groups of an image, from the text of its etc/passwd and etc/group. Lines that are not well-formed are skipped, as
-/// the C library does.
+/// The users and groups of an image, from the text of its etc/passwd and etc/group. Lines that are not well-formed are
+/// skipped, as the C library does.
 class Accounts {
  public:
   Accounts(std::string_view passwd, std::string_view group);
@@ -34,8 +34,9 @@ class Accounts {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
   };
-  /// `owner` is a name, a number, "user:group", or empty for root; `group`, when not empty, wins. A user without a group gets the
-  /// user's own. Throws Error R101 at the recipe's place with near names when the image has no such user or group.
+  /// `owner` is a name, a number, "user:group", or empty for root; `group`, when not empty, wins. A user without a
+  /// group gets the user's own. Throws Error R101 at the recipe's place with near names when the image has no such user
+  /// or group.
   [[nodiscard]] Owner resolve(const recipe::Text& owner, const recipe::Text& group) const;
   /// A user to run as: a name or a number. Throws Error R101.
   [[nodiscard]] User resolve_user(const recipe::Text& user) const;

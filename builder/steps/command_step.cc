@@ -1,6 +1,6 @@
-// How a step that runs programs becomes a layer: overlay the parents' trees with an empty upper directory, run, unmount, compare the
-// upper directory with the parents' files, and keep it as the layer's own tree for the steps after it. Only the upper directory
-// is ever looked at, never the whole root: the cost is that of the change.
+// How a step that runs programs becomes a layer: overlay the parents' trees with an empty upper directory, run,
+// unmount, compare the upper directory with the parents' files, and keep it as the layer's own tree for the steps after
+// it. Only the upper directory is ever looked at, never the whole root: the cost is that of the change.
 
 #include "builder/steps/command_step.h"
 
@@ -21,12 +21,19 @@ namespace blueprint::steps {
 namespace fs = std::filesystem;
 namespace {
 
-/// What programs leave behind that depends on the machine or the moment and that nobody reads: caches of device and inode numbers,
-/// the previous version of account files, lock files.
-constexpr std::array kNeverKept = {"var/cache/ldconfig/aux-cache", "etc/passwd-", "etc/group-",    "etc/shadow-",
-                                   "etc/gshadow-",                 "etc/subuid-", "etc/subgid-",   "etc/.pwd.lock"};
+/// What programs leave behind that depends on the machine or the moment and that nobody reads: caches of device and
+/// inode numbers, the previous version of account files, lock files.
+constexpr std::array kNeverKept = {"var/cache/ldconfig/aux-cache",
+                                   "etc/passwd-",
+                                   "etc/group-",
+                                   "etc/shadow-",
+                                   "etc/gshadow-",
+                                   "etc/subuid-",
+                                   "etc/subgid-",
+                                   "etc/.pwd.lock"};
 
-void keep_for_shell(const StepContext& context, const rootfs::BuildRoot::Options& options, const Error& failure, TempDir work) {
+void keep_for_shell(const StepContext& context, const rootfs::BuildRoot::Options& options, const Error& failure,
+                    TempDir work) {
   FailedRoot failed{.work = {},
                     .lower = options.lower,
                     .epoch = options.epoch,
@@ -72,7 +79,8 @@ StepOutput CommandStep::apply(const StepContext& context) const {
   return output;
 }
 
-void run_command(rootfs::BuildRoot& root, const StepContext& context, const rootfs::RunOptions& options, std::string_view what) {
+void run_command(rootfs::BuildRoot& root, const StepContext& context, const rootfs::RunOptions& options,
+                 std::string_view what) {
   OutputTail tail;
   const ExitStatus status = root.run(
       options,
@@ -83,15 +91,22 @@ void run_command(rootfs::BuildRoot& root, const StepContext& context, const root
       context.stop);
   if (status.success()) return;
   const std::string first_line(what.substr(0, what.find('\n')));
-  Diagnostic diagnostic{.kind = ErrorKind::Step,
-                        .code = "X100",
-                        .message = fmt::format("a command of layer '{}' failed with {}", context.stage, status.to_string())};
-  diagnostic.context.push_back(fmt::format("command: {}", printable(first_line.size() < what.size() ? first_line + " …" : first_line)));
+  Diagnostic diagnostic{
+      .kind = ErrorKind::Step,
+      .code = "X100",
+      .message = fmt::format("a command of layer '{}' failed with {}", context.stage, status.to_string())};
+  diagnostic.context.push_back(
+      fmt::format("command: {}", printable(first_line.size() < what.size() ? first_line + " …" : first_line)));
   const auto lines = tail.lines();
-  if (!lines.empty()) diagnostic.context.push_back(fmt::format("its last {} of output:", lines.size() == 1 ? "line" : fmt::format("{} lines", lines.size())));
+  if (!lines.empty())
+    diagnostic.context.push_back(
+        fmt::format("its last {} of output:", lines.size() == 1 ? "line" : fmt::format("{} lines", lines.size())));
   for (const auto& line : lines) diagnostic.context.push_back("  | " + printable(line));
-  if (status.signal == SIGKILL) diagnostic.hints.emplace_back("signal 9 without a reason is often the kernel out of memory: see dmesg");
-  if (status.code == 127) diagnostic.hints.emplace_back("exit code 127 means that a program was not found: is its package in an earlier layer?");
+  if (status.signal == SIGKILL)
+    diagnostic.hints.emplace_back("signal 9 without a reason is often the kernel out of memory: see dmesg");
+  if (status.code == 127)
+    diagnostic.hints.emplace_back(
+        "exit code 127 means that a program was not found: is its package in an earlier layer?");
   if (!options.host_network) {
     for (const auto& line : lines) {
       if (line.find("resolve") != std::string::npos || line.find("Network is unreachable") != std::string::npos) {
@@ -123,8 +138,8 @@ std::vector<fs::path> ensure_trees(layers::Store& store, const std::vector<layer
 
 namespace {
 
-/// Sets the time of every directory below `upper` that is later than `epoch` to it. Directories that the step only passed through
-/// are in the upper directory with the time of the moment, and are no change of the layer.
+/// Sets the time of every directory below `upper` that is later than `epoch` to it. Directories that the step only
+/// passed through are in the upper directory with the time of the moment, and are no change of the layer.
 void clamp_directories(const fs::path& upper, std::int64_t epoch) {
   const timespec times[2] = {{.tv_sec = epoch, .tv_nsec = 0}, {.tv_sec = epoch, .tv_nsec = 0}};
   const auto clamp = [&](const fs::path& path) {

@@ -34,14 +34,18 @@ class CommandFailed : public Error {
 };
 
 /// Runs a command of the step in `root`, its output going to the events. Throws CommandFailed; Interrupted.
-void run_command(rootfs::BuildRoot& root, const StepContext& context, const rootfs::RunOptions& options, std::string_view what);
+void run_command(rootfs::BuildRoot& root, const StepContext& context, const rootfs::RunOptions& options,
+                 std::string_view what);
 
-/// The unpacked trees of `layers`, parent first, each made from the layer's blob when the store does not have it unpacked.
-[[nodiscard]] std::vector<std::filesystem::path> ensure_trees(layers::Store& store, const std::vector<layers::LayerRef>& layers,
+/// The unpacked trees of `layers`, parent first, each made from the layer's blob when the store does not have it
+/// unpacked.
+[[nodiscard]] std::vector<std::filesystem::path> ensure_trees(layers::Store& store,
+                                                              const std::vector<layers::LayerRef>& layers,
                                                               ThreadPool& pool, Events& events);
 
-/// Turns a step's upper directory into the tree of the layer that was written from it, as a checkout of the layer would have made
-/// it: times clamped as the layer has them. Loses nothing but time when it fails.
-void adopt_tree(layers::Store& store, const layers::LayerRef& layer, const std::filesystem::path& upper, std::int64_t epoch);
+/// Turns a step's upper directory into the tree of the layer that was written from it, as a checkout of the layer would
+/// have made it: times clamped as the layer has them. Loses nothing but time when it fails.
+void adopt_tree(layers::Store& store, const layers::LayerRef& layer, const std::filesystem::path& upper,
+                std::int64_t epoch);
 
 }  // namespace blueprint::steps

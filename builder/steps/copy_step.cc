@@ -31,7 +31,8 @@ Error copy_error(const char* code, std::string message, const SourceSpan& where,
 std::vector<std::string> siblings(const fs::path& path) {
   std::vector<std::string> names;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(path.parent_path(), ignored)) names.push_back(entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(path.parent_path(), ignored))
+    names.push_back(entry.path().filename());
   return names;
 }
 
@@ -77,7 +78,8 @@ void CopyStep::scan(const std::string& host_path, const std::string& path) const
       scan(entry.path().string(), path.empty() ? name : path + '/' + name);
     }
   } else {
-    throw copy_error("R111", fmt::format("'{}' is neither a file, a directory nor a symbolic link", printable(host_path)),
+    throw copy_error("R111",
+                     fmt::format("'{}' is neither a file, a directory nor a symbolic link", printable(host_path)),
                      copy_.from.where, "leave it out with 'exclude'");
   }
   inputs_.push_back(std::move(input));
@@ -89,7 +91,9 @@ void CopyStep::add_key_fields(plan::KeyRecord& record) const {
   for (const auto& input : inputs()) {
     const std::string shown = input.path.empty() ? copy_.from.value : input.path;
     switch (input.type) {
-      case FileType::Directory: record.add(fmt::format("directory {}", shown), fmt::format("{:04o}", input.mode)); break;
+      case FileType::Directory:
+        record.add(fmt::format("directory {}", shown), fmt::format("{:04o}", input.mode));
+        break;
       case FileType::Symlink: record.add(fmt::format("symlink {}", shown), input.target); break;
       default:
         record.add(fmt::format("file {}", shown),
@@ -113,7 +117,8 @@ StepOutput CopyStep::apply(const StepContext& context) const {
     const std::string place = placement.make_place(input.path.empty() ? to : to + '/' + input.path, where);
     switch (input.type) {
       case FileType::Directory: {
-        // A directory that the image has already keeps its own mode and owner; so does one that is a symlink to a directory there.
+        // A directory that the image has already keeps its own mode and owner; so does one that is a symlink to a
+        // directory there.
         const auto* existing = context.tree.resolve(place);
         if (existing == nullptr || existing->type != FileType::Directory) {
           placement.put_directory(place, placement.metadata(input.mode, owner), where);
@@ -125,8 +130,9 @@ StepOutput CopyStep::apply(const StepContext& context) const {
         break;
       default:
         // The digest is known from the key: a file that an earlier build stored is cited without being read again.
-        placement.put_file(place, placement.metadata(input.mode, owner),
-                           {.size = input.size, .digest = input.data_digest, .source = layers::HostFile{input.host_path}}, where);
+        placement.put_file(
+            place, placement.metadata(input.mode, owner),
+            {.size = input.size, .digest = input.data_digest, .source = layers::HostFile{input.host_path}}, where);
     }
   }
   StepOutput output;

@@ -12,8 +12,9 @@ namespace blueprint::steps {
 
 /// `copy:` — files of the host, beside the recipe. Runs nothing.
 ///
-/// What a checkout leaves to chance is not copied: times become the build's epoch, modes 0644 or 0755 by the owner's execute bit
-/// (unless `mode` says otherwise), owners what the recipe says. So another clone, umask or user gives the same layer.
+/// What a checkout leaves to chance is not copied: times become the build's epoch, modes 0644 or 0755 by the owner's
+/// execute bit (unless `mode` says otherwise), owners what the recipe says. So another clone, umask or user gives the
+/// same layer.
 class CopyStep final : public Step {
  public:
   /// `directory` is where relative sources start. `digests` must outlive the step.
@@ -32,7 +33,8 @@ class CopyStep final : public Step {
     std::string target;  ///< symlink
     Digest data_digest;
   };
-  /// Scans the source once; throws Error R110 when it is missing, R111 for a file that cannot be copied (a socket, a device).
+  /// Scans the source once; throws Error R110 when it is missing, R111 for a file that cannot be copied (a socket, a
+  /// device).
   const std::vector<Input>& inputs() const;
   void scan(const std::string& host_path, const std::string& path) const;
 

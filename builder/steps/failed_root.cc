@@ -26,9 +26,9 @@ void keep_failed_root(const layers::Store& store, FailedRoot root, TempDir work)
   fs::rename(from, directory / "work");
   Json lower = Json::array();
   for (const auto& path : root.lower) lower.push_back(path.string());
-  const Json json{{"lower", lower},         {"epoch", root.epoch},     {"recipe", root.recipe},
-                  {"stage", root.stage},    {"command", root.command}, {"environment", root.environment},
-                  {"workdir", root.workdir}, {"uid", root.uid},        {"gid", root.gid}};
+  const Json json{{"lower", lower},          {"epoch", root.epoch},     {"recipe", root.recipe},
+                  {"stage", root.stage},     {"command", root.command}, {"environment", root.environment},
+                  {"workdir", root.workdir}, {"uid", root.uid},         {"gid", root.gid}};
   // The environment of a step may hold what others should not read.
   write_file_atomic(directory / kDescription, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", 0600);
 }

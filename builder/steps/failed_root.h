@@ -11,16 +11,16 @@
 
 namespace blueprint::steps {
 
-/// The root of a step that failed, as the step left it: kept in the store's failed/RECIPE until that recipe fails again or builds, so
-/// that `blueprint shell --failed` can look around in it.
+/// The root of a step that failed, as the step left it: kept in the store's failed/RECIPE until that recipe fails again
+/// or builds, so that `blueprint shell --failed` can look around in it.
 struct FailedRoot {
   std::filesystem::path work;                ///< as BuildRoot::Options::work had it; the step's changes are inside
   std::vector<std::filesystem::path> lower;  ///< the parents' trees, parent first
   std::int64_t epoch = 0;
   std::string recipe;
-  std::string stage;                         ///< the layer that failed
-  std::string command;                       ///< what failed, for people
-  std::vector<std::string> environment;      ///< of that command
+  std::string stage;                     ///< the layer that failed
+  std::string command;                   ///< what failed, for people
+  std::vector<std::string> environment;  ///< of that command
   std::string workdir = "/";
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;

@@ -28,7 +28,8 @@ class HashingSink final : public registry_client::BodySink {
   HashingSink(int fd, Events& events, std::string stage) : fd_(fd), events_(events), stage_(std::move(stage)) {}
 
   void begin(const registry_client::HttpResponse& head, std::uint64_t offset) override {
-    if (const auto length = head.header("content-length"); length && offset == 0) total_ = parse_size(*length).value_or(0);
+    if (const auto length = head.header("content-length"); length && offset == 0)
+      total_ = parse_size(*length).value_or(0);
     if (offset != 0) return;
     (void)hash_.finish();
     size_ = 0;
@@ -77,7 +78,9 @@ fs::path FetchStep::ensure_downloaded(const StepContext& context) const {
   if (fs::exists(place)) return place;
   const std::string shown = registry_client::redact_url(fetch_.url.value);
   if (network_ == Network::Offline) {
-    Error offline = fetch_error(ErrorKind::Network, "X121", fmt::format("{} is not in the store, and the build is offline", shown), fetch_.url.where);
+    Error offline =
+        fetch_error(ErrorKind::Network, "X121", fmt::format("{} is not in the store, and the build is offline", shown),
+                    fetch_.url.where);
     offline.add_hint("build once without --offline");
     throw offline;
   }
@@ -88,10 +91,13 @@ fs::path FetchStep::ensure_downloaded(const StepContext& context) const {
   const auto http = registry_client::make_curl_http({.file_urls = registry_client::HttpOptions::FileUrls::Allow});
   const auto response = http->send({.url = fetch_.url.value, .sink = &sink}, context.stop);
   if (!response.success()) {
-    throw fetch_error(ErrorKind::Network, "X122", fmt::format("{} answered with status {}", shown, response.status), fetch_.url.where);
+    throw fetch_error(ErrorKind::Network, "X122", fmt::format("{} answered with status {}", shown, response.status),
+                      fetch_.url.where);
   }
   if (const Digest got = sink.finish(); got != digest_) {
-    Error wrong = fetch_error(ErrorKind::Network, "X123", fmt::format("{} does not have the SHA-256 that the recipe names", shown), fetch_.sha256.where);
+    Error wrong =
+        fetch_error(ErrorKind::Network, "X123",
+                    fmt::format("{} does not have the SHA-256 that the recipe names", shown), fetch_.sha256.where);
     wrong.add_context(fmt::format("expected {}", digest_.to_string()));
     wrong.add_context(fmt::format("     got {} ({})", got.to_string(), format_size(sink.size_bytes())));
     wrong.add_hint("if upstream changed the file on purpose, put the new digest into the recipe");
@@ -109,16 +115,23 @@ StepOutput FetchStep::apply(const StepContext& context) const {
   StepOutput output;
   if (fetch_.unpack) {
     output.work.emplace(context.store.tmp(), "fetch-");
-    unpack_archive({.archive = file, .data = output.work->path(), .strip = fetch_.strip, .to = fetch_.to.value, .owner = owner, .where = fetch_.url.where},
+    unpack_archive({.archive = file,
+                    .data = output.work->path(),
+                    .strip = fetch_.strip,
+                    .to = fetch_.to.value,
+                    .owner = owner,
+                    .where = fetch_.url.where},
                    placement, context.stop);
   } else {
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) throw os_error(fmt::format("look at {}", file.string()));
     std::string to = fetch_.to.value;
-    if (to.ends_with('/')) to += fs::path(fetch_.url.value.substr(0, fetch_.url.value.find_first_of("?#"))).filename().string();
-    placement.put_file(placement.make_place(to, fetch_.to.where), placement.metadata(fetch_.mode.value_or(0644), owner),
-                       {.size = static_cast<std::uint64_t>(status.st_size), .digest = {}, .source = layers::HostFile{file.string()}},
-                       fetch_.to.where);
+    if (to.ends_with('/'))
+      to += fs::path(fetch_.url.value.substr(0, fetch_.url.value.find_first_of("?#"))).filename().string();
+    placement.put_file(
+        placement.make_place(to, fetch_.to.where), placement.metadata(fetch_.mode.value_or(0644), owner),
+        {.size = static_cast<std::uint64_t>(status.st_size), .digest = {}, .source = layers::HostFile{file.string()}},
+        fetch_.to.where);
   }
   output.changes = placement.take();
   return output;

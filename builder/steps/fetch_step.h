@@ -9,8 +9,8 @@ namespace blueprint::steps {
 
 enum class Network { Use, Offline };
 
-/// `fetch:` — a file from a URL, pinned by its SHA-256, as it is or unpacked. Runs nothing. What was downloaded is kept in the store by
-/// digest, where a later build finds it whatever has become of the URL.
+/// `fetch:` — a file from a URL, pinned by its SHA-256, as it is or unpacked. Runs nothing. What was downloaded is kept
+/// in the store by digest, where a later build finds it whatever has become of the URL.
 class FetchStep final : public Step {
  public:
   FetchStep(recipe::FetchStep fetch, Network network);
@@ -18,7 +18,8 @@ class FetchStep final : public Step {
   [[nodiscard]] StepOutput apply(const StepContext& context) const override;
 
  private:
-  /// The file in the store, downloaded when it is missing. Throws Error N-codes; P011 when the bytes have another digest; P012 offline.
+  /// The file in the store, downloaded when it is missing. Throws Error N-codes; P011 when the bytes have another
+  /// digest; P012 offline.
   [[nodiscard]] std::filesystem::path ensure_downloaded(const StepContext& context) const;
 
   recipe::FetchStep fetch_;

@@ -55,7 +55,8 @@ Digest InputDigests::file(const std::string& path, const struct stat& status) {
       }
     }
   }
-  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
+  const auto now =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
   const UniqueFd fd = open_file(path, O_RDONLY | O_NOFOLLOW);
   std::uint64_t size = 0;
   entry.digest = layers::data_digest_of_fd(fd.get(), size, path);

@@ -7,8 +7,9 @@ namespace blueprint::steps {
 void PackagesStep::add_key_fields(plan::KeyRecord& record) const {
   for (const auto& package : inputs_.packages) {
     // The version comes first: it is what an explanation shows.
-    record.add(fmt::format("package {}:{}", package.name, package.architecture),
-               fmt::format("{} {} {}", package.version, package.sha256.to_string(), package.automatic ? "auto" : "manual"));
+    record.add(
+        fmt::format("package {}:{}", package.name, package.architecture),
+        fmt::format("{} {} {}", package.version, package.sha256.to_string(), package.automatic ? "auto" : "manual"));
   }
   if (!inputs_.apt_sources.empty()) record.add("apt sources", inputs_.apt_sources);
 }

@@ -13,11 +13,11 @@ namespace blueprint::steps {
 class PackagesStep final : public CommandStep {
  public:
   struct Inputs {
-    std::vector<packages::LockedPackage> packages;          ///< in configure order
+    std::vector<packages::LockedPackage> packages;  ///< in configure order
     std::vector<packages::LockedRepository> repositories;
     packages::Mirrors mirrors;
     enum class Kind { Bootstrap, Add } kind = Kind::Add;
-    std::string apt_sources;   ///< of a bootstrap: for the image's own /etc/apt
+    std::string apt_sources;  ///< of a bootstrap: for the image's own /etc/apt
     std::string sources_name;
     bool offline = false;
   };

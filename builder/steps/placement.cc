@@ -86,7 +86,8 @@ void Placement::put_directory(const std::string& place, layers::Metadata directo
   if (directories_.contains(place)) return;
   const auto* entry = tree_.find(place);
   if (entry != nullptr && entry->type != FileType::Directory) {
-    throw cannot_place("R102", fmt::format("/{} cannot become a directory: in the image it is a file", printable(place)), where);
+    throw cannot_place(
+        "R102", fmt::format("/{} cannot become a directory: in the image it is a file", printable(place)), where);
   }
   directories_.insert(place);
   layers::PlannedChange planned;

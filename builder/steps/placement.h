@@ -12,15 +12,17 @@
 
 namespace blueprint::steps {
 
-/// Puts files at absolute paths of an image without running anything in it: resolves the image's own symbolic links on the way
-/// (/bin/x is usr/bin/x), makes missing parent directories (0755, root), and refuses what cannot be. Collects the changes.
+/// Puts files at absolute paths of an image without running anything in it: resolves the image's own symbolic links on
+/// the way
+/// (/bin/x is usr/bin/x), makes missing parent directories (0755, root), and refuses what cannot be. Collects the
+/// changes.
 class Placement {
  public:
   /// Both must outlive the object.
   Placement(const layers::FileTree& tree, std::int64_t epoch) : tree_(tree), epoch_(epoch) {}
 
-  /// Where `path` ("/opt/app/x") really is: clean, relative, parents resolved. Adds Puts for missing parents. Throws Error R102 at
-  /// `where` when a parent is a file, or a symbolic link that leads nowhere.
+  /// Where `path` ("/opt/app/x") really is: clean, relative, parents resolved. Adds Puts for missing parents. Throws
+  /// Error R102 at `where` when a parent is a file, or a symbolic link that leads nowhere.
   std::string make_place(std::string_view path, const SourceSpan& where);
 
   /// Throws Error R103 when a file would replace a directory of the image.

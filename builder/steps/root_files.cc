@@ -9,7 +9,8 @@ std::optional<std::string> read_parent_file(const StepContext& context, std::str
 }
 
 Accounts load_accounts(const StepContext& context) {
-  return Accounts(read_parent_file(context, "etc/passwd").value_or(""), read_parent_file(context, "etc/group").value_or(""));
+  return Accounts(read_parent_file(context, "etc/passwd").value_or(""),
+                  read_parent_file(context, "etc/group").value_or(""));
 }
 
 }  // namespace blueprint::steps

@@ -9,7 +9,8 @@
 
 namespace blueprint::steps {
 
-/// The bytes of a file of the parent image, symbolic links followed inside it; nothing when it is not a regular file there.
+/// The bytes of a file of the parent image, symbolic links followed inside it; nothing when it is not a regular file
+/// there.
 [[nodiscard]] std::optional<std::string> read_parent_file(const StepContext& context, std::string_view path);
 
 /// The users and groups that the parent image has.

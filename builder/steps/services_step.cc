@@ -10,7 +10,8 @@
 namespace blueprint::steps {
 namespace {
 
-constexpr const char* kUnitDirectories[] = {"etc/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system"};
+constexpr const char* kUnitDirectories[] = {"etc/systemd/system", "usr/local/lib/systemd/system",
+                                            "usr/lib/systemd/system"};
 
 /// "ssh" → "ssh.service"; "serial-getty@ttyS0.service" → "serial-getty@.service", the file that has to exist.
 std::string unit_file(std::string_view unit) {

@@ -5,7 +5,8 @@
 
 namespace blueprint::steps {
 
-/// `services:` — enabled, disabled and masked by the image's own systemctl, offline: it reads each unit's [Install] section.
+/// `services:` — enabled, disabled and masked by the image's own systemctl, offline: it reads each unit's [Install]
+/// section.
 class ServicesStep final : public CommandStep {
  public:
   explicit ServicesStep(recipe::ServicesStep services) : services_(std::move(services)) {}

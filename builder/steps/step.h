@@ -36,8 +36,8 @@ struct StepContext {
 /// What a step made of its parent.
 struct StepOutput {
   std::vector<layers::PlannedChange> changes;
-  /// Steps that ran commands: the directory that holds the changes in overlayfs form, inside `work`; HostFile sources point into
-  /// it. It may become the layer's tree in the store once the layer is written.
+  /// Steps that ran commands: the directory that holds the changes in overlayfs form, inside `work`; HostFile sources
+  /// point into it. It may become the layer's tree in the store once the layer is written.
   std::filesystem::path upper;
   std::optional<TempDir> work;
 };
@@ -47,12 +47,12 @@ class Step {
  public:
   virtual ~Step() = default;
 
-  /// The step's own part of the layer's key: everything that its result depends on besides parent and epoch. May read input
-  /// files; throws Error when one is missing.
+  /// The step's own part of the layer's key: everything that its result depends on besides parent and epoch. May read
+  /// input files; throws Error when one is missing.
   virtual void add_key_fields(plan::KeyRecord& record) const = 0;
 
-  /// Makes the changes. Throws Error (kind Step for a command that failed) or Interrupted; leaves nothing behind then but what
-  /// `blueprint shell --failed` needs.
+  /// Makes the changes. Throws Error (kind Step for a command that failed) or Interrupted; leaves nothing behind then
+  /// but what `blueprint shell --failed` needs.
   [[nodiscard]] virtual StepOutput apply(const StepContext& context) const = 0;
 };
 

@@ -30,7 +30,10 @@ Error unpack_error(const char* code, std::string message, const SourceSpan& wher
 
 Error unreadable(const UnpackRequest& request, archive* reader) {
   const char* reason = ::archive_error_string(reader);
-  return unpack_error("X124", fmt::format("the archive cannot be unpacked: {}", printable(reason == nullptr ? "unknown reason" : reason)), request.where);
+  return unpack_error(
+      "X124",
+      fmt::format("the archive cannot be unpacked: {}", printable(reason == nullptr ? "unknown reason" : reason)),
+      request.where);
 }
 
 ArchiveReader open_archive(const UnpackRequest& request) {
@@ -40,7 +43,8 @@ ArchiveReader open_archive(const UnpackRequest& request) {
   ::archive_read_support_format_tar(reader.get());
   ::archive_read_support_format_zip(reader.get());
   constexpr std::size_t kBlock = 1 << 17;
-  if (::archive_read_open_filename(reader.get(), request.archive.c_str(), kBlock) != ARCHIVE_OK) throw unreadable(request, reader.get());
+  if (::archive_read_open_filename(reader.get(), request.archive.c_str(), kBlock) != ARCHIVE_OK)
+    throw unreadable(request, reader.get());
   return reader;
 }
 
@@ -48,7 +52,9 @@ ArchiveReader open_archive(const UnpackRequest& request) {
 std::string member_name(const UnpackRequest& request, const char* name) {
   const auto clean = name == nullptr ? std::nullopt : clean_member_path(name);
   if (!clean) {
-    throw unpack_error("X125", fmt::format("the archive has a member that leaves it: '{}'", printable(name == nullptr ? "" : name)), request.where);
+    throw unpack_error(
+        "X125", fmt::format("the archive has a member that leaves it: '{}'", printable(name == nullptr ? "" : name)),
+        request.where);
   }
   std::string_view rest = *clean;
   for (std::uint32_t i = 0; i < request.strip; ++i) {
@@ -59,7 +65,8 @@ std::string member_name(const UnpackRequest& request, const char* name) {
   return std::string(rest);
 }
 
-std::uint64_t write_data(archive* reader, const fs::path& file, const UnpackRequest& request, const std::stop_token& stop) {
+std::uint64_t write_data(archive* reader, const fs::path& file, const UnpackRequest& request,
+                         const std::stop_token& stop) {
   const UniqueFd fd = open_file(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
   std::uint64_t end = 0;
   while (true) {
@@ -70,7 +77,8 @@ std::uint64_t write_data(archive* reader, const fs::path& file, const UnpackRequ
     if (status == ARCHIVE_EOF) break;
     if (status < ARCHIVE_WARN || offset < 0) throw unreadable(request, reader);
     if (stop.stop_requested()) throw Interrupted{};
-    pwrite_all(fd.get(), {static_cast<const std::byte*>(bytes), size}, static_cast<std::uint64_t>(offset), file.string());
+    pwrite_all(fd.get(), {static_cast<const std::byte*>(bytes), size}, static_cast<std::uint64_t>(offset),
+               file.string());
     end = std::max(end, static_cast<std::uint64_t>(offset) + size);
   }
   return end;
@@ -86,7 +94,8 @@ struct Unpacked {
 
 void unpack_archive(const UnpackRequest& request, Placement& placement, std::stop_token stop) {
   const ArchiveReader reader = open_archive(request);
-  std::map<std::string, Unpacked> files;  // by name in the archive: the last one wins, as when unpacking one after the other
+  std::map<std::string, Unpacked>
+      files;  // by name in the archive: the last one wins, as when unpacking one after the other
   std::map<std::string, std::pair<layers::Metadata, std::string>> links;
   std::map<std::string, layers::Metadata> directories;
   std::size_t count = 0;
@@ -99,7 +108,10 @@ void unpack_archive(const UnpackRequest& request, Placement& placement, std::sto
     links.erase(name);
     if (const char* target = ::archive_entry_hardlink(entry)) {
       const auto found = files.find(member_name(request, target));
-      if (found == files.end()) throw unpack_error("X125", fmt::format("the archive links '{}' to a member that it does not have", printable(name)), request.where);
+      if (found == files.end())
+        throw unpack_error("X125",
+                           fmt::format("the archive links '{}' to a member that it does not have", printable(name)),
+                           request.where);
       files[name] = found->second;
       continue;
     }
@@ -112,16 +124,23 @@ void unpack_archive(const UnpackRequest& request, Placement& placement, std::sto
         files[name] = {file, write_data(reader.get(), file, request, stop), metadata};
         break;
       }
-      default: throw unpack_error("X125", fmt::format("the archive has a member that is neither file, directory nor link: '{}'", printable(name)), request.where);
+      default:
+        throw unpack_error(
+            "X125",
+            fmt::format("the archive has a member that is neither file, directory nor link: '{}'", printable(name)),
+            request.where);
     }
   }
-  for (const auto& [name, metadata] : directories) placement.put_directory(placement.make_place(request.to + '/' + name, request.where), metadata, request.where);
+  for (const auto& [name, metadata] : directories)
+    placement.put_directory(placement.make_place(request.to + '/' + name, request.where), metadata, request.where);
   for (const auto& [name, file] : files) {
     placement.put_file(placement.make_place(request.to + '/' + name, request.where), file.metadata,
-                       {.size = file.size, .digest = {}, .source = layers::HostFile{file.file.string()}}, request.where);
+                       {.size = file.size, .digest = {}, .source = layers::HostFile{file.file.string()}},
+                       request.where);
   }
   for (const auto& [name, link] : links) {
-    placement.put_symlink(placement.make_place(request.to + '/' + name, request.where), link.first, link.second, request.where);
+    placement.put_symlink(placement.make_place(request.to + '/' + name, request.where), link.first, link.second,
+                          request.where);
   }
 }
 

@@ -20,9 +20,10 @@ struct UnpackRequest {
   SourceSpan where;
 };
 
-/// Plans the members of a foreign archive as files below `to`. Nothing is written under a name that the archive chose, so no
-/// member can reach outside. Modes are kept without setuid and setgid, times become the build's epoch. Throws Error X124 for an archive that cannot be read,
-/// X125 for a member that cannot be placed (outside of the archive's own directory, a device); Interrupted.
+/// Plans the members of a foreign archive as files below `to`. Nothing is written under a name that the archive chose,
+/// so no member can reach outside. Modes are kept without setuid and setgid, times become the build's epoch. Throws
+/// Error X124 for an archive that cannot be read, X125 for a member that cannot be placed (outside of the archive's own
+/// directory, a device); Interrupted.
 void unpack_archive(const UnpackRequest& request, Placement& placement, std::stop_token stop);
 
 }  // namespace blueprint::steps

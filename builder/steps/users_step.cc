@@ -12,7 +12,8 @@ namespace blueprint::steps {
 namespace {
 
 Error user_error(const char* code, std::string message, const SourceSpan& where, std::string hint) {
-  Diagnostic diagnostic{.kind = ErrorKind::Recipe, .code = code, .message = std::move(message), .hints = {std::move(hint)}};
+  Diagnostic diagnostic{
+      .kind = ErrorKind::Recipe, .code = code, .message = std::move(message), .hints = {std::move(hint)}};
   if (where.line > 0) diagnostic.where = where;
   return Error(std::move(diagnostic));
 }
@@ -20,14 +21,16 @@ Error user_error(const char* code, std::string message, const SourceSpan& where,
 void refuse_conflicts(const Accounts& accounts, const recipe::UserEntry& user) {
   const auto* same_name = accounts.find_user(user.name.value);
   if (same_name != nullptr && user.uid && same_name->uid != *user.uid) {
-    throw user_error("R120", fmt::format("user '{}' exists already with uid {}, not {}", user.name.value, same_name->uid, *user.uid),
-                     user.name.where, "drop 'uid', or remove the user that the parent image has");
+    throw user_error(
+        "R120", fmt::format("user '{}' exists already with uid {}, not {}", user.name.value, same_name->uid, *user.uid),
+        user.name.where, "drop 'uid', or remove the user that the parent image has");
   }
   if (!user.uid) return;
   const auto* same_uid = accounts.find_user(*user.uid);
   if (same_uid != nullptr && same_uid->name != user.name.value) {
-    throw user_error("R121", fmt::format("uid {} belongs to user '{}' already", *user.uid, same_uid->name), user.name.where,
-                     fmt::format("choose another uid for '{}', or rename the other user in the parent image", user.name.value));
+    throw user_error(
+        "R121", fmt::format("uid {} belongs to user '{}' already", *user.uid, same_uid->name), user.name.where,
+        fmt::format("choose another uid for '{}', or rename the other user in the parent image", user.name.value));
   }
 }
 
@@ -53,11 +56,14 @@ std::vector<std::string> useradd_command(const recipe::UserEntry& user, const Ac
 }  // namespace
 
 void UsersStep::add_key_fields(plan::KeyRecord& record) const {
-  const auto number = [](const std::optional<std::uint32_t>& value) { return value ? std::to_string(*value) : std::string("any"); };
+  const auto number = [](const std::optional<std::uint32_t>& value) {
+    return value ? std::to_string(*value) : std::string("any");
+  };
   for (const auto& user : users_.users) {
-    record.add(fmt::format("user {}", user.name.value),
-               fmt::format("uid {} gid {} groups {} shell {} home {} sudo {} system {}", number(user.uid), number(user.gid),
-                           join(user.groups, ","), user.shell, user.home, user.sudo_nopasswd, user.system));
+    record.add(
+        fmt::format("user {}", user.name.value),
+        fmt::format("uid {} gid {} groups {} shell {} home {} sudo {} system {}", number(user.uid), number(user.gid),
+                    join(user.groups, ","), user.shell, user.home, user.sudo_nopasswd, user.system));
   }
 }
 
@@ -77,13 +83,15 @@ void UsersStep::work(rootfs::BuildRoot& root, const StepContext& context) const 
     refuse_conflicts(accounts, user);
     for (const auto& group : user.groups) {
       if (!accounts.find_group(group)) {
-        throw user_error("R123", fmt::format("user '{}' asks for the group '{}', which the image does not have at this layer",
-                                             user.name.value, group),
+        throw user_error("R123",
+                         fmt::format("user '{}' asks for the group '{}', which the image does not have at this layer",
+                                     user.name.value, group),
                          user.name.where, "install the package that makes the group in an earlier layer");
       }
     }
     // useradd --gid wants the group to exist: give the user's own group that number.
-    const bool own_group = user.gid && accounts.find_user(user.name.value) == nullptr && !accounts.find_group(user.name.value);
+    const bool own_group =
+        user.gid && accounts.find_user(user.name.value) == nullptr && !accounts.find_group(user.name.value);
     if (own_group) {
       const auto entries = root.root().read_file_if_exists("etc/group").value_or("");
       const bool taken = entries.find(fmt::format(":{}:", *user.gid)) != std::string::npos;
@@ -92,8 +100,10 @@ void UsersStep::work(rootfs::BuildRoot& root, const StepContext& context) const 
     run(useradd_command(user, accounts));
     if (user.sudo_nopasswd) {
       if (context.tree.resolve("etc/sudoers.d") == nullptr) {
-        throw user_error("R124", fmt::format("user '{}' asks for sudo, which the image does not have at this layer", user.name.value),
-                         user.name.where, "install the package 'sudo' in an earlier layer");
+        throw user_error(
+            "R124",
+            fmt::format("user '{}' asks for sudo, which the image does not have at this layer", user.name.value),
+            user.name.where, "install the package 'sudo' in an earlier layer");
       }
       root.root().write_file(fmt::format("etc/sudoers.d/{}", user.name.value),
                              fmt::format("{} ALL=(ALL:ALL) NOPASSWD: ALL\n", user.name.value), 0440);

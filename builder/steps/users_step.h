@@ -5,8 +5,8 @@
 
 namespace blueprint::steps {
 
-/// `users:` — made by the image's own groupadd and useradd, so that login.defs, skel and subordinate ids are as its distribution
-/// wants them.
+/// `users:` — made by the image's own groupadd and useradd, so that login.defs, skel and subordinate ids are as its
+/// distribution wants them.
 class UsersStep final : public CommandStep {
  public:
   explicit UsersStep(recipe::UsersStep users) : users_(std::move(users)) {}

@@ -42,8 +42,9 @@ TEST_CASE("a damaged record is an error of the store") {
 TEST_CASE("a difference names changed, new and gone fields, with digests cut short") {
   const std::string old_digest = "sha256:" + std::string(64, 'a');
   const std::string new_digest = "sha256:" + std::string(64, 'b');
-  const auto lines = explain_difference(record({{"package curl", "7.88.1-10+deb12u8"}, {"file etc/motd", old_digest}, {"x", "1"}}),
-                                        record({{"package curl", "7.88.1-10+deb12u9"}, {"file etc/motd", new_digest}, {"y", "2"}}));
+  const auto lines =
+      explain_difference(record({{"package curl", "7.88.1-10+deb12u8"}, {"file etc/motd", old_digest}, {"x", "1"}}),
+                         record({{"package curl", "7.88.1-10+deb12u9"}, {"file etc/motd", new_digest}, {"y", "2"}}));
   REQUIRE(lines.size() == 4);
   CHECK(lines[0] == "package curl 7.88.1-10+deb12u8 → 7.88.1-10+deb12u9");
   CHECK(lines[1] == "file etc/motd sha256:aaaaaaaaaaaa → sha256:bbbbbbbbbbbb");
@@ -60,4 +61,6 @@ TEST_CASE("a long difference is cut with a count") {
   CHECK(lines.back() == "and 17 more");
 }
 
-TEST_CASE("equal records differ in nothing") { CHECK(explain_difference(record({{"a", "b"}}), record({{"a", "b"}})).empty()); }
+TEST_CASE("equal records differ in nothing") {
+  CHECK(explain_difference(record({{"a", "b"}}), record({{"a", "b"}})).empty());
+}

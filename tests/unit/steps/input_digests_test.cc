@@ -1,8 +1,8 @@
 #include "builder/steps/input_digests.h"
 
-#include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <unistd.h>
+#include <catch2/catch.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -49,7 +49,9 @@ TEST_CASE("a damaged cache file counts as empty") {
   const TempDir directory;
   const auto file = directory.path() / "input";
   write_file_atomic(file, "hello\n");
-  write_file_atomic(directory.path() / "cache", std::string("blueprint inputs 1\n\x05" "ab", 22));
+  write_file_atomic(directory.path() / "cache", std::string("blueprint inputs 1\n\x05"
+                                                            "ab",
+                                                            22));
   InputDigests digests(directory.path() / "cache");
   CHECK(digests.file(file.string(), status_of(file)) == layers::data_digest("hello\n"));
 }

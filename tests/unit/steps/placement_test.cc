@@ -12,7 +12,8 @@ using steps::Placement;
 namespace {
 
 /// A tree of the given directories, symbolic links ("bin -> usr/bin") and files.
-layers::FileTree tree_of(const std::vector<std::string>& directories, const std::vector<std::pair<std::string, std::string>>& links,
+layers::FileTree tree_of(const std::vector<std::string>& directories,
+                         const std::vector<std::pair<std::string, std::string>>& links,
                          const std::vector<std::string>& files = {}) {
   std::vector<layers::PlannedChange> planned;
   const auto add = [&](std::string path, FileType type, std::string target) {
@@ -59,9 +60,11 @@ TEST_CASE("missing parents are made once, mode 0755, owned by root, at the epoch
 TEST_CASE("a file cannot lie below a file, nor replace a directory") {
   const auto tree = tree_of({"", "etc"}, {{"lost", "nowhere"}}, {"etc/motd"});
   Placement placement(tree, 0);
-  CHECK_THROWS_WITH(placement.make_place("/etc/motd/x", kWhere), Catch::Contains("R102") && Catch::Contains("not a directory"));
+  CHECK_THROWS_WITH(placement.make_place("/etc/motd/x", kWhere),
+                    Catch::Contains("R102") && Catch::Contains("not a directory"));
   CHECK_THROWS_WITH(placement.make_place("/lost/x", kWhere), Catch::Contains("leads nowhere"));
-  CHECK_THROWS_WITH(placement.put_file("etc", {}, {}, kWhere), Catch::Contains("R103") && Catch::Contains("r.yaml:7:3"));
+  CHECK_THROWS_WITH(placement.put_file("etc", {}, {}, kWhere),
+                    Catch::Contains("R103") && Catch::Contains("r.yaml:7:3"));
   CHECK_THROWS_WITH(placement.make_place("/a/../b", kWhere), Catch::Contains("R102"));
   CHECK_THROWS_WITH(placement.put_directory("etc/motd", {}, kWhere), Catch::Contains("R102"));
 }
