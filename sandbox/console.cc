@@ -73,6 +73,7 @@ ConsoleReader::~ConsoleReader() {
 }
 
 void ConsoleReader::join() {
+  const std::lock_guard lock(join_mutex_);
   if (thread_.joinable()) thread_.join();
 }
 

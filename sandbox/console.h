@@ -59,7 +59,7 @@ class ConsoleReader {
   ConsoleReader& operator=(const ConsoleReader&) = delete;
 
   [[nodiscard]] const ConsoleLog& log() const { return log_; }
-  /// Waits until the writer is gone, so that log() is complete.
+  /// Waits until the writer is gone, so that log() is complete. Any thread may ask.
   void join();
 
  private:
@@ -70,6 +70,7 @@ class ConsoleReader {
   std::function<void()> changed_;
   ConsoleLog log_;
   Wakeup stop_;
+  std::mutex join_mutex_;
   std::thread thread_;
 };
 

@@ -38,8 +38,9 @@ Error guest_did_not_boot(std::string_view reason, const std::vector<std::string>
 }
 
 Error agent_silent(long seconds, std::string_view reached, const std::vector<std::string>& console) {
-  return machine("V003", fmt::format("the guest did not answer within {} s; {}", seconds, printable(reached)),
-                 {last_lines(console), "a slow machine needs more: raise --boot-timeout"});
+  return machine(
+      "V003", fmt::format("the guest did not answer within {} s; {}", seconds, printable(reached)),
+      {last_lines(console), "the machine may be too slow or too busy: an emulated guest needs a processor for itself"});
 }
 
 Error module_missing(std::string_view module, std::string_view kernel_version) {

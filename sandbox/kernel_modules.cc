@@ -95,10 +95,13 @@ void Collector::add(const std::string& wanted, ModuleWish::Need need) {
   }
   auto bytes = decompress_module(std::move(file->second), file->first);
   const auto info = read_module_info(bytes, file->first);
-  for (const auto& soft : info.soft_depends) {
-    add(soft, ModuleWish::Need::Optional);
-    // A soft dependency may be on an algorithm, such as crc32c, whose plain implementation is NAME_generic.
-    add(soft + "_generic", ModuleWish::Need::Optional);
+  for (const std::string_view soft : info.soft_depends) {
+    // Usually an alias of an algorithm: "crypto-crc32c", whose plain implementation is crc32c_generic. Aliases proper
+    // are known only to depmod's files, which may be missing.
+    constexpr std::string_view kAlgorithm = "crypto_";
+    const auto plain = soft.starts_with(kAlgorithm) ? soft.substr(kAlgorithm.size()) : soft;
+    add(std::string(plain), ModuleWish::Need::Optional);
+    add(std::string(plain) + "_generic", ModuleWish::Need::Optional);
   }
   for (const auto& dependency : info.depends) add(dependency, ModuleWish::Need::Required);
   modules_.push_back({.name = name, .bytes = std::move(bytes)});

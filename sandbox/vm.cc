@@ -61,6 +61,8 @@ struct Vm::State {
 
   void start(Events& events, const std::stop_token& stop);
   void wait_until_ready(Clock::time_point started, const std::stop_token& stop);
+  /// Whether QEMU has ended, now or within `timeout`. Any thread may ask.
+  bool ended_within(std::chrono::milliseconds timeout) const;
   [[noreturn]] void throw_boot_failure();
   [[noreturn]] void throw_lost();
   ExitStatus run_on(Channel& channel, const ExecStreams& streams, const std::stop_token& stop);
@@ -106,7 +108,7 @@ void Vm::State::wait_until_ready(Clock::time_point started, const std::stop_toke
     if (stop.stop_requested()) throw Interrupted{};
     if (waits[1].revents != 0) throw_boot_failure();
     // The socket closes a moment before QEMU has ended; what the guest said then is for the next round.
-    if (const auto lost = agent->lost(); lost && !qemu->wait_for(std::chrono::seconds(5))) throw protocol_broken(*lost);
+    if (const auto lost = agent->lost(); lost && !ended_within(std::chrono::seconds(5))) throw protocol_broken(*lost);
   }
   const auto time = std::chrono::system_clock::now().time_since_epoch();
   agent->send(protocol::Type::Clock, protocol::encode_u64(static_cast<std::uint64_t>(
@@ -114,6 +116,15 @@ void Vm::State::wait_until_ready(Clock::time_point started, const std::stop_toke
   const auto now = Clock::now();
   times.ready_seconds = seconds_between(started, now);
   times.agent_seconds = seconds_between(started, console->log().progress().agent_started.value_or(now));
+}
+
+bool Vm::State::ended_within(std::chrono::milliseconds timeout) const {
+  pollfd wait{.fd = process.get(), .events = POLLIN, .revents = 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&wait, 1, static_cast<int>(timeout.count()));
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0;
 }
 
 void Vm::State::throw_boot_failure() {
@@ -129,7 +140,7 @@ void Vm::State::throw_boot_failure() {
 
 void Vm::State::throw_lost() {
   std::string reason = agent->lost().value_or("its agent does not answer");
-  if (qemu->wait_for(std::chrono::seconds(1))) {
+  if (ended_within(std::chrono::seconds(1))) {
     console->join();
     const auto progress = console->log().progress();
     const auto said = std::string(trim(read_file_if_exists(complaints).value_or("")));
@@ -211,9 +222,9 @@ bool Vm::power_off(std::chrono::seconds timeout) {
     // The agent is gone; an init that listens to the power button may still be there. Or all is gone: the wait tells.
     state_->qmp->system_powerdown(kMonitor);
   }
-  const bool clean = state_->qemu->wait_for(timeout).has_value();
-  if (!clean && (!state_->qmp->quit(kMonitor) || !state_->qemu->wait_for(kMonitor))) state_->qemu->kill(SIGKILL);
-  state_->qemu->wait();
+  const bool clean = state_->ended_within(timeout);
+  if (!clean && (!state_->qmp->quit(kMonitor) || !state_->ended_within(kMonitor))) state_->qemu->kill(SIGKILL);
+  state_->ended_within(std::chrono::milliseconds(-1));
   return clean;
 }
 
