@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "builder/recipe/errors.h"
+#include "builder/recipe/hints.h"
 
 namespace blueprint::recipe {
 namespace {
@@ -55,12 +56,6 @@ const Patterns& patterns() {
   return kPatterns;
 }
 
-std::vector<std::string> key_names(const Object& object) {
-  std::vector<std::string> names;
-  for (const Key& key : object.keys) names.emplace_back(key.name);
-  return names;
-}
-
 std::vector<std::string> strings(std::span<const std::string_view> views) { return {views.begin(), views.end()}; }
 
 const Key* find_key(const Object& object, std::string_view name) {
@@ -95,7 +90,7 @@ class Checker {
     for (const Member& member : node.members) {
       const Key* key = find_key(object, member.key.text);
       if (key == nullptr) {
-        faults_.add(unknown_key(at(member.key), member.key.text, key_names(object)));
+        unknown(member.key, node, object);
         continue;
       }
       if (!key->only_with.empty() && node.find(key->only_with) == nullptr) {
@@ -114,6 +109,23 @@ class Checker {
 
  private:
   SourceSpan at(const Node& node) const { return source_.span(node.place); }
+
+  /// Suggests only keys that could stand here, and notices one that slipped out of the map above it.
+  void unknown(const Node& key, const Node& node, const Object& object) {
+    std::vector<std::string> known;
+    for (const Key& other : object.keys) {
+      if (other.only_with.empty() || node.find(other.only_with) != nullptr) known.emplace_back(other.name);
+    }
+    Diagnostic fault = unknown_key(at(key), key.text, known);
+    for (const Key& other : object.keys) {
+      const Object* inner = other.type->object != nullptr ? other.type->object
+                            : other.type->item != nullptr ? other.type->item->object
+                                                          : nullptr;
+      if (inner == nullptr || node.find(other.name) == nullptr || find_key(*inner, key.text) == nullptr) continue;
+      fault.hints = {fmt::format("it belongs into '{}': check the indentation", other.name)};
+    }
+    faults_.add(std::move(fault));
+  }
 
   void wrong(const Node& node, const Type& type, std::string_view subject, std::string_view hint = {}) {
     if (node.kind == Node::Kind::Null && hint.empty()) hint = "give a value, or leave the key out";
@@ -184,7 +196,7 @@ class Checker {
   void list(const Node& node, const Type& type, std::string_view subject) {
     if (node.kind != Node::Kind::List) {
       const bool one = node.kind == Node::Kind::Scalar && type.item->form != Form::Object;
-      return wrong(node, type, subject, one ? fmt::format("write [{}]", printable(node.text)) : "");
+      return wrong(node, type, subject, one ? fmt::format("write [{}]", as_items(node.text)) : "");
     }
     const std::string word =
         type.item_word.empty() ? fmt::format("an item of {}", subject) : fmt::format("a {}", type.item_word);
@@ -263,21 +275,8 @@ class Checker {
     try {
       const std::regex compiled(node.text, std::regex::ECMAScript);
     } catch (const std::regex_error& error) {
-      faults_.add(bad_regex(at(node), regex_fault(error.code())));
+      faults_.add(bad_regex(at(node), why_malformed(error.code())));
     }
-  }
-
-  static std::string_view regex_fault(std::regex_constants::error_type code) {
-    namespace E = std::regex_constants;
-    if (code == E::error_paren) return "a parenthesis is not closed";
-    if (code == E::error_brack) return "a bracket is not closed";
-    if (code == E::error_brace || code == E::error_badbrace) return "a repetition in braces is malformed";
-    if (code == E::error_badrepeat) return "a repetition has nothing to repeat";
-    if (code == E::error_escape) return "an unknown escape";
-    if (code == E::error_range) return "a range of characters is reversed";
-    if (code == E::error_backref) return "a back reference names no group";
-    if (code == E::error_complexity || code == E::error_space || code == E::error_stack) return "too complex";
-    return "malformed";
   }
 
   void integer(const Node& node, const Type& type, std::string_view subject) {
@@ -306,9 +305,10 @@ class Checker {
     const bool has_unit = !node.text.empty() && (node.text.back() < '0' || node.text.back() > '9');
     if (!bytes || !has_unit) {
       const bool number = bytes && !has_unit;
+      const std::string meant = size_meant_by(node.text);
       return faults_.add(bad_size(at(node), subject, node.text,
                                   number ? fmt::format("give a unit: {}MiB or {}GiB", node.text, node.text)
-                                         : fmt::format("write {}", type.expects)));
+                                         : fmt::format("write {}", meant.empty() ? type.expects : meant)));
     }
     if (*bytes < static_cast<std::uint64_t>(type.min) || *bytes > static_cast<std::uint64_t>(type.max)) {
       faults_.add(out_of_range(at(node), subject,
