@@ -7,12 +7,12 @@
 
 namespace blueprint::packages {
 
-SourceSpan lock_span(const std::string& file, const LockLine& line, std::size_t column, std::size_t length) {
+SourceSpan lock_span(const std::string& file, const LockPlace& place) {
   return {.file = file,
-          .line = line.number,
-          .column = static_cast<int>(column) + 1,
-          .length = static_cast<int>(std::max<std::size_t>(1, length)),
-          .text = printable(line.text)};
+          .line = place.line->number,
+          .column = static_cast<int>(place.column) + 1,
+          .length = static_cast<int>(std::max<std::size_t>(1, place.length)),
+          .text = printable(place.line->text)};
 }
 
 std::vector<LockLine> split_lock_lines(std::string_view text) {
@@ -41,7 +41,7 @@ bool LockScanner::take(char c) {
 }
 
 std::nullopt_t LockScanner::fail(std::vector<Diagnostic>& faults, std::string_view expected) const {
-  faults.push_back(lock_syntax(expected, lock_span(file_, line_, at_)));
+  faults.push_back(lock_syntax(expected, lock_span(file_, {&line_, at_})));
   return std::nullopt;
 }
 
@@ -98,7 +98,7 @@ std::optional<LockField> LockScanner::field() {
     while (!done() && here() != ':' && std::string_view(",]}[{\" ").find(here()) == std::string_view::npos)
       field.key += line_.text[at_++];
   }
-  field.key_where = lock_span(file_, line_, key_at, at_ - key_at);
+  field.key_place = {&line_, key_at, at_ - key_at};
   if (field.key.empty() || !take(':')) return std::nullopt;
   skip_blanks();
   const auto value_at = at_;
@@ -109,7 +109,7 @@ std::optional<LockField> LockScanner::field() {
     if (!value) return std::nullopt;
     field.value = std::move(*value);
   }
-  field.value_where = lock_span(file_, line_, std::min(value_at, line_.text.size()), at_ - std::min(value_at, at_));
+  field.value_place = {&line_, value_at, at_ - value_at};
   return field;
 }
 
@@ -120,7 +120,8 @@ std::optional<std::vector<LockField>> LockScanner::flow_map(std::vector<Diagnost
     auto next = field();
     if (!next) return fail(faults, "'key: value'");
     for (const auto& earlier : fields) {
-      if (earlier.key == next->key) faults.push_back(lock_key("duplicate", next->key, next->key_where));
+      if (earlier.key == next->key)
+        faults.push_back(lock_key("duplicate", next->key, lock_span(file_, next->key_place)));
     }
     fields.push_back(std::move(*next));
     if (take('}')) break;

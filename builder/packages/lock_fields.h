@@ -12,25 +12,30 @@
 
 namespace blueprint::packages {
 
-/// One `key: value` with where it stands.
-struct LockField {
-  std::string key;
-  std::string value;               ///< a scalar
-  std::vector<std::string> items;  ///< a list
-  bool is_list = false;
-  SourceSpan key_where;
-  SourceSpan value_where;
-};
-
 struct LockLine {
   std::string_view text;  ///< without its end
   int number = 0;
   std::size_t indent = 0;
 };
 
-/// The place of `length` bytes from `column` (0-based) of a line.
-[[nodiscard]] SourceSpan lock_span(const std::string& file, const LockLine& line, std::size_t column,
-                                   std::size_t length = 1);
+/// A part of a line. Becomes a SourceSpan only when there is a fault to show: a lock has thousands of these.
+struct LockPlace {
+  const LockLine* line = nullptr;
+  std::size_t column = 0;  ///< 0-based
+  std::size_t length = 1;
+};
+
+/// One `key: value` with where it stands.
+struct LockField {
+  std::string key;
+  std::string value;               ///< a scalar
+  std::vector<std::string> items;  ///< a list
+  bool is_list = false;
+  LockPlace key_place;
+  LockPlace value_place;
+};
+
+[[nodiscard]] SourceSpan lock_span(const std::string& file, const LockPlace& place);
 
 /// Lines that are neither blank nor comments.
 [[nodiscard]] std::vector<LockLine> split_lock_lines(std::string_view text);

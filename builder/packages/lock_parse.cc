@@ -1,7 +1,7 @@
 // The reader of locks.
 //
 // Not a YAML parser: the writer knows one layout (drawn in lock.h), and a reader of exactly that is a tenth of the
-// code, says where each fault stands, and reads 240 packages in a fraction of a millisecond, which matters because
+// code, says where each fault stands, and reads 240 packages in less than a millisecond, which matters because
 // every build that finds nothing to do reads its lock first. Faults are collected; what cannot be read is left out and
 // the rest still checked.
 
@@ -20,8 +20,8 @@ namespace {
 /// Takes typed values out of the fields of one map; what is left in the end is unknown.
 class Fields {
  public:
-  Fields(std::vector<LockField> fields, SourceSpan where, std::vector<Diagnostic>& faults)
-      : fields_(std::move(fields)), taken_(fields_.size(), false), where_(std::move(where)), faults_(faults) {}
+  Fields(const std::string& file, std::vector<LockField> fields, LockPlace place, std::vector<Diagnostic>& faults)
+      : file_(file), fields_(std::move(fields)), taken_(fields_.size(), false), place_(place), faults_(faults) {}
 
   enum class Need { Required, Optional };
 
@@ -31,7 +31,7 @@ class Fields {
       taken_[i] = true;
       return &fields_[i];
     }
-    if (need == Need::Required) faults_.push_back(lock_key("missing", key, where_));
+    if (need == Need::Required) faults_.push_back(lock_key("missing", key, lock_span(file_, place_)));
     return nullptr;
   }
   std::string text(std::string_view key, Need need = Need::Required) {
@@ -40,7 +40,7 @@ class Fields {
     const bool clean =
         std::none_of(field->value.begin(), field->value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
     if (field->is_list || field->value.empty() || !clean)
-      faults_.push_back(lock_value(key, "text", field->value_where));
+      faults_.push_back(lock_value(key, "text", lock_span(file_, field->value_place)));
     return field->value;
   }
   template <typename Number>
@@ -51,39 +51,40 @@ class Fields {
     const auto* end = field->value.data() + field->value.size();
     const auto [stop, error] = std::from_chars(field->value.data(), end, value);
     if (field->is_list || error != std::errc{} || stop != end)
-      faults_.push_back(lock_value(key, "a number", field->value_where));
+      faults_.push_back(lock_value(key, "a number", lock_span(file_, field->value_place)));
     return value;
   }
   bool flag(std::string_view key) {
     const auto* field = find(key, Need::Optional);
     if (field == nullptr) return false;
     if (field->value != "true" && field->value != "false")
-      faults_.push_back(lock_value(key, "true or false", field->value_where));
+      faults_.push_back(lock_value(key, "true or false", lock_span(file_, field->value_place)));
     return field->value == "true";
   }
   Digest digest(std::string_view key) {
     const auto* field = find(key);
     if (field == nullptr) return {};
     const auto digest = Digest::parse_hex(field->value);
-    if (!digest) faults_.push_back(lock_value(key, "64 hexadecimal digits", field->value_where));
+    if (!digest) faults_.push_back(lock_value(key, "64 hexadecimal digits", lock_span(file_, field->value_place)));
     return digest.value_or(Digest{});
   }
   std::vector<std::string> list(std::string_view key) {
     const auto* field = find(key);
     if (field == nullptr) return {};
-    if (!field->is_list) faults_.push_back(lock_value(key, "a list", field->value_where));
+    if (!field->is_list) faults_.push_back(lock_value(key, "a list", lock_span(file_, field->value_place)));
     return field->items;
   }
   void refuse_rest() {
     for (std::size_t i = 0; i < fields_.size(); ++i) {
-      if (!taken_[i]) faults_.push_back(lock_key("unknown", fields_[i].key, fields_[i].key_where));
+      if (!taken_[i]) faults_.push_back(lock_key("unknown", fields_[i].key, lock_span(file_, fields_[i].key_place)));
     }
   }
 
  private:
+  const std::string& file_;
   std::vector<LockField> fields_;
   std::vector<bool> taken_;
-  SourceSpan where_;
+  LockPlace place_;
   std::vector<Diagnostic>& faults_;
 };
 
@@ -91,9 +92,9 @@ class Fields {
 struct ReadPackage {
   std::string layer;
   std::size_t position = 0;  ///< in its layer
-  SourceSpan where;
-  SourceSpan repository_where;
-  SourceSpan why_where;
+  LockPlace name_place;
+  LockPlace repository_place;
+  LockPlace why_place;
 };
 
 class Parser {
@@ -113,9 +114,8 @@ class Parser {
 
  private:
   [[nodiscard]] SourceSpan start() const { return {.file = file_, .line = 1, .column = 1}; }
-  [[nodiscard]] SourceSpan whole(const LockLine& line) const {
-    return lock_span(file_, line, line.indent, line.text.size() - line.indent);
-  }
+  [[nodiscard]] SourceSpan span(const LockPlace& place) const { return lock_span(file_, place); }
+  static LockPlace whole(const LockLine& line) { return {&line, line.indent, line.text.size() - line.indent}; }
 
   void check_format();
   void top_level();
@@ -139,10 +139,11 @@ class Parser {
 /// The format comes before all else: of a newer one nothing else can be judged. So do the marks of a merge.
 void Parser::check_format() {
   for (const auto& line : lines_) {
-    if (line.text.starts_with("<<<<<<<") || line.text.starts_with(">>>>>>>")) throw Error(lock_conflict(whole(line)));
+    if (line.text.starts_with("<<<<<<<") || line.text.starts_with(">>>>>>>"))
+      throw Error(lock_conflict(span(whole(line))));
   }
   if (lines_.empty() || !lines_.front().text.starts_with("format:")) {
-    throw Error(lock_syntax("'format: 1' first", lines_.empty() ? start() : whole(lines_.front())));
+    throw Error(lock_syntax("'format: 1' first", lines_.empty() ? start() : span(whole(lines_.front()))));
   }
   const auto field = LockScanner(file_, lines_.front(), 0).entry(faults_);
   if (!field) throw Error(faults_);
@@ -151,19 +152,20 @@ void Parser::check_format() {
     return;
   }
   const bool number = !field->value.empty() && field->value.find_first_not_of("0123456789") == std::string::npos;
-  throw Error(number && field->value != "0" ? lock_too_new(field->value, field->value_where)
-                                            : lock_value("format", "a number from 1", field->value_where));
+  throw Error(number && field->value != "0"
+                  ? lock_too_new(field->value, lock_span(file_, field->value_place))
+                  : lock_value("format", "a number from 1", lock_span(file_, field->value_place)));
 }
 
 void Parser::top_level() {
   const auto& line = lines_[next_++];
   if (line.indent != 0) {
-    faults_.push_back(lock_syntax("a key at the beginning of the line", whole(line)));
+    faults_.push_back(lock_syntax("a key at the beginning of the line", span(whole(line))));
     return;
   }
   const auto field = LockScanner(file_, line, 0).entry(faults_);
   if (!field) return;
-  if (!seen_.insert(field->key).second) faults_.push_back(lock_key("duplicate", field->key, field->key_where));
+  if (!seen_.insert(field->key).second) faults_.push_back(lock_key("duplicate", field->key, span(field->key_place)));
   if (field->key == "repositories") {
     repositories();
   } else if (field->key == "packages") {
@@ -174,19 +176,19 @@ void Parser::top_level() {
 }
 
 void Parser::scalar_entry(const LockField& field) {
-  Fields one({field}, field.key_where, faults_);
+  Fields one(file_, {field}, field.key_place, faults_);
   if (field.key == "epoch") {
     lock_.epoch = one.number<std::int64_t>("epoch");
   } else if (field.key == "recipe") {
     const auto digest = Digest::parse(field.value);
-    if (!digest) faults_.push_back(lock_value("recipe", "sha256: and 64 hexadecimal digits", field.value_where));
+    if (!digest) faults_.push_back(lock_value("recipe", "sha256: and 64 hexadecimal digits", span(field.value_place)));
     lock_.recipe = digest.value_or(Digest{});
   } else if (field.key == "from") {
     if (!Digest::parse(field.value))
-      faults_.push_back(lock_value("from", "sha256: and 64 hexadecimal digits", field.value_where));
+      faults_.push_back(lock_value("from", "sha256: and 64 hexadecimal digits", span(field.value_place)));
     lock_.from = field.value;
   } else {
-    faults_.push_back(lock_key("unknown", field.key, field.key_where));
+    faults_.push_back(lock_key("unknown", field.key, span(field.key_place)));
   }
 }
 
@@ -194,12 +196,12 @@ void Parser::scalar_entry(const LockField& field) {
 std::optional<Fields> Parser::list_item(std::size_t indent) {
   const auto& line = lines_[next_++];
   if (line.indent != indent || !line.text.substr(indent).starts_with("- ")) {
-    faults_.push_back(lock_syntax("'- {…}'", whole(line)));
+    faults_.push_back(lock_syntax("'- {…}'", span(whole(line))));
     return std::nullopt;
   }
   auto fields = LockScanner(file_, line, indent + 2).flow_map(faults_);
   if (!fields) return std::nullopt;
-  return Fields(std::move(*fields), whole(line), faults_);
+  return Fields(file_, std::move(*fields), whole(line), faults_);
 }
 
 void Parser::repositories() {
@@ -223,12 +225,13 @@ void Parser::layers() {
   while (next_ < lines_.size() && lines_[next_].indent > 0) {
     const auto& line = lines_[next_++];
     if (line.indent != 2) {
-      faults_.push_back(lock_syntax("the name of a layer", whole(line)));
+      faults_.push_back(lock_syntax("the name of a layer", span(whole(line))));
       continue;
     }
     const auto layer = LockScanner(file_, line, 2).entry(faults_);
     if (!layer) continue;
-    if (lock_.packages.contains(layer->key)) faults_.push_back(lock_key("duplicate", layer->key, layer->key_where));
+    if (lock_.packages.contains(layer->key))
+      faults_.push_back(lock_key("duplicate", layer->key, span(layer->key_place)));
     lock_.packages[layer->key];
     layer_packages(layer->key);
   }
@@ -255,19 +258,19 @@ void Parser::read_package(Fields fields, const std::string& layer, const LockLin
   package.filename = fields.text("file");
   const auto* file = fields.find("file", Fields::Need::Optional);
   if (file != nullptr && (clean_member_path(package.filename) != package.filename || package.filename.empty())) {
-    faults_.push_back(lock_value("file", "a relative path without '..'", file->value_where));
+    faults_.push_back(lock_value("file", "a relative path without '..'", span(file->value_place)));
   }
   fields.refuse_rest();
   const auto place = [&](const char* key) {
     const auto* field = fields.find(key, Fields::Need::Optional);
-    return field == nullptr ? whole(line) : field->value_where;
+    return field == nullptr ? whole(line) : field->value_place;
   };
   auto& packages = lock_.packages[layer];
   packages_.push_back({.layer = layer,
                        .position = packages.size(),
-                       .where = place("name"),
-                       .repository_where = place("repo"),
-                       .why_where = place("why")});
+                       .name_place = place("name"),
+                       .repository_place = place("repo"),
+                       .why_place = place("why")});
   packages.push_back(std::move(package));
 }
 
@@ -281,14 +284,14 @@ void Parser::check_packages() {
   for (const auto& read : packages_) {
     const auto& package = lock_.packages[read.layer][read.position];
     const std::string full = package.name + ":" + package.architecture;
-    const auto [earlier, fresh] = first_line.emplace(std::pair(read.layer, full), read.where.line);
-    if (!fresh) faults_.push_back(lock_duplicate(full, read.layer, earlier->second, read.where));
+    const auto [earlier, fresh] = first_line.emplace(std::pair(read.layer, full), read.name_place.line->number);
+    if (!fresh) faults_.push_back(lock_duplicate(full, read.layer, earlier->second, span(read.name_place)));
     if (package.repository >= lock_.repositories.size()) {
-      faults_.push_back(lock_no_repository(package.repository, lock_.repositories.size(), read.repository_where));
+      faults_.push_back(lock_no_repository(package.repository, lock_.repositories.size(), span(read.repository_place)));
     }
     const bool root = package.why == "asked for" || package.why == "essential";
     if (!root && !names[read.layer].contains(package.why))
-      faults_.push_back(lock_no_reason(package.name, package.why, read.why_where));
+      faults_.push_back(lock_no_reason(package.name, package.why, span(read.why_place)));
   }
 }
 
