@@ -143,14 +143,14 @@ ExitStatus OciRuntime::run(const ContainerSpec& spec, std::string_view input,
   ContainerSpec adapted = spec;
   if (spec.has_shell) adapted.argv = with_one_output(spec);
   return run_container(
-      adapted, [&](Command command) { return run_with_output(std::move(command), spec, input, on_output, stop); },
-      on_output);
+      adapted, PassedFds::Output,
+      [&](Command command) { return run_with_output(std::move(command), spec, input, on_output, stop); }, on_output);
 }
 
 ExitStatus OciRuntime::run_attached(ContainerSpec spec) {
   spec.terminal = ::isatty(STDIN_FILENO) == 1;
   return run_container(
-      spec,
+      spec, PassedFds::None,
       [](Command command) {
         command.stdin_fd = STDIN_FILENO;
         command.stdout_fd = STDOUT_FILENO;
@@ -160,7 +160,8 @@ ExitStatus OciRuntime::run_attached(ContainerSpec spec) {
       [](std::string_view complaint) { write_all(STDERR_FILENO, complaint, "to stderr"); });
 }
 
-ExitStatus OciRuntime::run_container(const ContainerSpec& spec, const std::function<ExitStatus(Command)>& start,
+ExitStatus OciRuntime::run_container(const ContainerSpec& spec, PassedFds passed,
+                                     const std::function<ExitStatus(Command)>& start,
                                      const std::function<void(std::string_view)>& on_output) {
   const fs::path unshare = require_program("unshare", "util-linux");
   fs::create_directories(work_);
@@ -170,7 +171,6 @@ ExitStatus OciRuntime::run_container(const ContainerSpec& spec, const std::funct
     const std::string id =
         fmt::format("{}{}-{}-{}", kIdPrefix, ::getpid(), reinterpret_cast<std::uintptr_t>(this), ++runs_);
     const fs::path log = work_ / (id + ".log");
-    const int passed_fds = spec.terminal ? 0 : 1;
     const ExitStatus status = start({.argv = {unshare.string(),
                                               "--mount",
                                               "--propagation",
@@ -188,13 +188,15 @@ ExitStatus OciRuntime::run_container(const ContainerSpec& spec, const std::funct
                                               "json",
                                               "run",
                                               "--preserve-fds",
-                                              std::to_string(passed_fds),
+                                              passed == PassedFds::Output ? "1" : "0",
                                               "--bundle",
                                               work_.string(),
                                               id},
                                      .directory = "/"});
-    const std::string complaint = status.success() ? "" : logged_error(log);
     std::error_code ignored;
+    std::string complaint = status.success() ? "" : logged_error(log);
+    // A runtime makes its log before anything else: without one, `unshare` did not get as far as starting it.
+    if (!status.success() && !fs::exists(log, ignored)) complaint = "unshare could not make its namespaces";
     fs::remove(log, ignored);
     fs::remove_all(work_ / "state" / id, ignored);
     if (complaint.empty()) return status;

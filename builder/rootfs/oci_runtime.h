@@ -28,12 +28,13 @@ class OciRuntime {
   ExitStatus run(const ContainerSpec& spec, std::string_view input,
                  const std::function<void(std::string_view)>& on_output, std::stop_token stop);
 
-  /// The same for a person: the container has this process' own stdin, stdout and stderr, and a terminal of its own when
-  /// stdin is one.
+  /// The same for a person: the container has this process' own stdin, stdout and stderr, and a terminal of its own
+  /// when stdin is one.
   ExitStatus run_attached(ContainerSpec spec);
 
  private:
-  ExitStatus run_container(const ContainerSpec& spec, const std::function<ExitStatus(Command)>& start,
+  enum class PassedFds { None, Output };  ///< descriptor 3, beside the standard ones
+  ExitStatus run_container(const ContainerSpec& spec, PassedFds passed, const std::function<ExitStatus(Command)>& start,
                            const std::function<void(std::string_view)>& on_output);
 
   std::filesystem::path work_;

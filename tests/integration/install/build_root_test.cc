@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -232,6 +233,61 @@ TEST_CASE("staged files move into a root with and without parents") {
     root.remove_staging();
     root.close();
     CHECK(names_below(work / "upper") == std::set<std::string>{"moved"});
+  }
+}
+
+namespace {
+
+/// PATH is `directory` while this lives: find_program() sees its programs only, and those of the sbin directories.
+class OnlyPath {
+ public:
+  explicit OnlyPath(const fs::path& directory) : before_(std::getenv("PATH")) {
+    ::setenv("PATH", directory.c_str(), 1);
+  }
+  ~OnlyPath() { ::setenv("PATH", before_.c_str(), 1); }
+  OnlyPath(const OnlyPath&) = delete;
+  OnlyPath& operator=(const OnlyPath&) = delete;
+
+ private:
+  std::string before_;
+};
+
+/// A runtime that fails as runc does when it cannot start a container.
+constexpr const char* kBrokenRuntime =
+    "#!/bin/sh\nwhile [ $# -gt 0 ]; do\n"
+    "  if [ \"$1\" = --log ]; then echo '{\"level\":\"error\",\"msg\":\"the cgroups are odd\"}' > \"$2\"; fi\n"
+    "  shift\ndone\nexit 1\n";
+
+}  // namespace
+
+TEST_CASE("a runtime that cannot start a container is given up for the next, and the last one is named") {
+  Fixture f;
+  f.overlay.reset();
+  const fs::path bin = f.directory.path() / "bin";
+  const fs::path work = f.directory.path() / "work-2";
+  fs::create_directories(bin);
+  fs::create_directories(work);
+  fs::create_symlink(require_program("unshare", "util-linux"), bin / "unshare");
+  const fs::path runtime = require_program("runc", "runc");
+  write_file_atomic(bin / "runc", kBrokenRuntime, 0755);
+  SECTION("the next works") {
+    fs::create_symlink(runtime, bin / "crun");
+    const OnlyPath only(bin);
+    BuildRoot root({.lower = {f.parent}, .work = work});
+    CHECK(shell(root, "echo fine").text == "fine\n");
+  }
+  SECTION("all are broken") {
+    write_file_atomic(bin / "crun", kBrokenRuntime, 0755);
+    const OnlyPath only(bin);
+    BuildRoot root({.lower = {f.parent}, .work = work});
+    CHECK_THROWS_WITH(shell(root, "echo fine"), Catch::Contains("crun cannot start a container: the cgroups are odd"));
+  }
+  SECTION("no namespaces can be made") {
+    fs::remove(bin / "unshare");
+    write_file_atomic(bin / "unshare", "#!/bin/sh\necho no >&2\nexit 1\n", 0755);
+    const OnlyPath only(bin);
+    BuildRoot root({.lower = {f.parent}, .work = work});
+    CHECK_THROWS_WITH(shell(root, "echo fine"), Catch::Contains("unshare could not make its namespaces"));
   }
 }
 
