@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include "layers/ext4/errors.h"
 
 namespace blueprint::layers::ext4 {
 
@@ -28,7 +28,7 @@ Block& BlockOverlay::modify(BlockNumber block) {
 }
 
 Block& BlockOverlay::fresh(BlockNumber block) {
-  if (block >= block_count_) throw bug("a block past the end of the device");
+  if (block >= block_count_) throw bad_filesystem("a block number is out of range");
   discarded_.remove(block, 1);
   auto& slot = written_[block];
   if (slot) {
@@ -60,7 +60,7 @@ std::vector<BlockNumber> BlockOverlay::changed_blocks() const {
 }
 
 void BlockOverlay::read_parent(BlockNumber block, Block& out) const {
-  if (block >= block_count_) throw bug("a block past the end of the device");
+  if (block >= block_count_) throw bad_filesystem("a block number is out of range");
   if (parent_ != nullptr && (block + 1) * kBlockSize <= parent_->device_bytes()) {
     parent_->read(block * kBlockSize, out);
   } else {

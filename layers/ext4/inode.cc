@@ -16,10 +16,11 @@ struct DiskTime {
 };
 
 /// 34 bits of seconds and 30 of nanoseconds. The low 32 bits of the seconds are signed, and the two high bits, in
-/// `extra`, say how many times 2^32 to add: so 0 stands for 1901 to 2038, as before there were high bits.
+/// `extra`, say how many times 2^32 to add: so 0 stands for 1901 to 2038, as before there were high bits. 3 would reach
+/// to 2446, but old kernels wrote it for times before 1970, and e2fsck takes it for that: the last time is in 2310.
 DiskTime encode_time(Timestamp time) {
   constexpr std::int64_t kFirst = -(1LL << 31);
-  constexpr std::int64_t kLast = kFirst + (1LL << 34) - 1;
+  constexpr std::int64_t kLast = kFirst + (3LL << 32) - 1;
   const std::int64_t seconds = std::clamp(time.seconds, kFirst, kLast);
   const auto low = static_cast<std::int32_t>(seconds);
   const auto epoch_bits = static_cast<std::uint32_t>((seconds - low) >> 32) & 3;

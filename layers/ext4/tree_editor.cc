@@ -16,6 +16,7 @@ namespace blueprint::layers::ext4 {
 namespace {
 
 constexpr std::size_t kMaxSymlink = 4095;
+constexpr std::size_t kMaxDepthBytes = 64 * 1024;  // of a path; no tree that was made through path names is that deep
 constexpr std::uint64_t kMaxFileBytes = (1ULL << 32) * kBlockSize;  // logical block numbers have 32 bits
 
 std::string_view last_component(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -250,6 +251,7 @@ void TreeEditor::remove(Directory& parent, const DirectoryEntry& entry) {
 // Depth first, each directory read once and freed after what is in it. Deep trees nest as deep here as their paths are
 // long.
 void TreeEditor::remove_contents(Directory& directory) {
+  if (directory.path().size() > kMaxDepthBytes) throw bad_filesystem("its directories are in a loop");
   for (const DirectoryEntry& entry : directory.entries()) {
     if (!is_directory_entry(entry)) {
       drop_link(entry.inode);

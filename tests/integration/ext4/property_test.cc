@@ -163,7 +163,7 @@ class Sequence {
 
 TEST_CASE("random trees changed layer by layer read back as the kernel's directory does") {
   const std::uint64_t first = from_environment("BLUEPRINT_SEED", 1);
-  const std::uint64_t count = from_environment("BLUEPRINT_SEQUENCES", 100);
+  const std::uint64_t count = from_environment("BLUEPRINT_SEQUENCES", 30);
   ThreadPool pool;
   for (std::uint64_t seed = first; seed < first + count; ++seed) Sequence(seed, pool).run_layers(3);
 }

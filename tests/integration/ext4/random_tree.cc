@@ -81,8 +81,8 @@ fs::path RandomTree::any_file() {
 
 // Times are set, so that they depend on the seed only; nanoseconds, years after 2038 and before 1970 too.
 void RandomTree::stamp(const Path& path) {
-  const std::array<timespec, 2> times = {
-      timespec{0, 0}, timespec{static_cast<time_t>(below(3ULL << 32)) - 1000000, static_cast<long>(below(1000000000))}};
+  const std::array<timespec, 2> times = {timespec{0, 0}, timespec{static_cast<time_t>(below(10000000000)) - 1000000,
+                                                                  static_cast<long>(below(1000000000))}};
   check(::utimensat(AT_FDCWD, path.c_str(), times.data(), AT_SYMLINK_NOFOLLOW), "utimensat " + path.string());
 }
 
