@@ -1,5 +1,6 @@
 #include "builder/recipe/hints.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/text.h"
