@@ -96,23 +96,18 @@ struct Chosen {
 
 /// apt's view of what is and will be installed. To start one takes 0.15 s for Debian's 60,000 packages, so layers that
 /// ask alike share it: what one has marked is what the next finds installed.
-class Workspace {
- public:
+struct Workspace {
   Workspace(pkgCache& cache, bool follow_recommends)
-      : recommends(follow_recommends), policy_(&cache, follow_recommends), depcache(&cache, &policy_) {
+      : recommends(follow_recommends), policy(&cache, follow_recommends), depcache(&cache, &policy) {
     OpProgress silent;
     if (!depcache.Init(&silent)) throw apt_failed("start its dependency cache");
   }
 
-  const bool recommends;
+  bool recommends;
   /// A layer has set candidates or forbidden packages, which must not hold for the next.
   bool biased = false;
-
- private:
-  LayerPolicy policy_;
-
- public:
-  pkgDepCache depcache;
+  LayerPolicy policy;
+  pkgDepCache depcache;  ///< keeps a pointer to the policy
 };
 
 class LayerSolver {
