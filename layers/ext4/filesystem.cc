@@ -116,6 +116,9 @@ InodeNumber Filesystem::allocate_inode(InodeNumber near, InodeUse use, std::stri
 }
 
 void Filesystem::free_inode(InodeNumber number, InodeUse use) {
+  if (ext2fs_test_inode_bitmap2(state_->fs->inode_map, number) == 0) {
+    throw bad_filesystem("an inode is in use and not in use");
+  }
   ext2fs_inode_alloc_stats2(state_->fs, number, -1, use == InodeUse::Directory ? 1 : 0);
   write_inode(number, std::bit_cast<DiskInode>(std::array<std::byte, kInodeSize>{}));
   // Any group's search may have passed it.
@@ -175,6 +178,11 @@ std::vector<BlockRange> Filesystem::allocate_data(std::uint64_t blocks, std::str
 void Filesystem::free_blocks(BlockRange range) {
   ext2_filsys fs = state_->fs;
   if (range.first + range.blocks > overlay_.block_count()) throw bad_filesystem("a block number is out of range");
+  blk64_t free_already = 0;
+  if (range.blocks == 0 || ext2fs_find_first_zero_block_bitmap2(fs->block_map, range.first,
+                                                                range.first + range.blocks - 1, &free_already) == 0) {
+    throw bad_filesystem("two files have the same block");
+  }
   ext2fs_block_alloc_stats_range(fs, range.first, static_cast<blk_t>(range.blocks), -1);
   overlay_.discard(range.first, range.blocks);
   state_->block_cursor = std::min<BlockNumber>(state_->block_cursor, range.first);
