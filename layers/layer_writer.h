@@ -18,7 +18,7 @@ struct WriteOptions {
   std::string name;                          ///< of the layer, for LayerRef and events
   std::int64_t epoch = 0;                    ///< every time in the file system is clamped to it; 0 = 1970
   std::uint64_t device_bytes = 16ULL << 30;  ///< of a new file system (no parent); a multiple of 128 MiB
-  std::vector<Digest> cite;                  ///< layers whose frames may be cited besides the parents': a previous build
+  std::vector<Digest> cite;  ///< layers whose frames may be cited besides the parents': a previous build
   int compression_level = 3;
 };
 
@@ -32,22 +32,25 @@ struct WriteResult {
 
 /// Applies `changes` to the device of `parent` (empty = a new ext4 file system) and stores the delta as a layer blob.
 ///
-/// Nothing is mounted and no privilege is needed. Same parent and same changes give the same bytes, whatever the number of
-/// threads. Memory is bounded whatever the size of the files. Nothing is visible in the store before the blob is complete.
-/// Throws Error L0xx naming the path for a change that does not fit its parent (a file put below a file), a file that changed
-/// while it was read, or a full device; Interrupted.
-[[nodiscard]] WriteResult write_layer(Store& store, const std::vector<LayerRef>& parent, std::vector<PlannedChange> changes,
-                                      const WriteOptions& options, ThreadPool& pool, Events& events, std::stop_token stop);
+/// Nothing is mounted and no privilege is needed. Same parent and same changes give the same bytes, whatever the number
+/// of threads. Memory is bounded whatever the size of the files. Nothing is visible in the store before the blob is
+/// complete. Throws Error L0xx naming the path for a change that does not fit its parent (a file put below a file), a
+/// file that changed while it was read, or a full device; Interrupted.
+[[nodiscard]] WriteResult write_layer(Store& store, const std::vector<LayerRef>& parent,
+                                      std::vector<PlannedChange> changes, const WriteOptions& options, ThreadPool& pool,
+                                      Events& events, std::stop_token stop);
 
-/// The changes that turn `parent` into what overlayfs shows for `upper` over it: whiteouts (0/0 character devices) become Remove,
-/// opaque directories remove what they hide, a copied-up file whose bytes are the parent's becomes Metadata. Times are clamped to
-/// `epoch`; overlay's own xattrs are dropped. `skip` lists paths (and all below) that are not part of the layer.
-[[nodiscard]] std::vector<PlannedChange> diff_upper(const std::string& upper, const FileTree& parent, std::int64_t epoch,
-                                                    const std::vector<std::string>& skip, ThreadPool& pool);
+/// The changes that turn `parent` into what overlayfs shows for `upper` over it: whiteouts (0/0 character devices)
+/// become Remove, opaque directories remove what they hide, a copied-up file whose bytes are the parent's becomes
+/// Metadata. Times are clamped to `epoch`; overlay's own xattrs are dropped. `skip` lists paths (and all below) that
+/// are not part of the layer.
+[[nodiscard]] std::vector<PlannedChange> diff_upper(const std::string& upper, const FileTree& parent,
+                                                    std::int64_t epoch, const std::vector<std::string>& skip,
+                                                    ThreadPool& pool);
 
-/// Writes what a layer changed into `directory` in overlayfs' form, to serve as a lower directory. Needs root for owners, devices
-/// and trusted.* xattrs.
-void checkout_layer(const Store& store, const std::vector<LayerRef>& layers, std::size_t which, const std::string& directory,
-                    ThreadPool& pool);
+/// Writes what a layer changed into `directory` in overlayfs' form, to serve as a lower directory. Needs root for
+/// owners, devices and trusted.* xattrs.
+void checkout_layer(const Store& store, const std::vector<LayerRef>& layers, std::size_t which,
+                    const std::string& directory, ThreadPool& pool);
 
 }  // namespace blueprint::layers
