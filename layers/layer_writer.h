@@ -34,8 +34,13 @@ struct WriteResult {
 ///
 /// Nothing is mounted and no privilege is needed. Same parent and same changes give the same bytes, whatever the number
 /// of threads. Memory is bounded whatever the size of the files. Nothing is visible in the store before the blob is
-/// complete. Throws Error L0xx naming the path for a change that does not fit its parent (a file put below a file), a
-/// file that changed while it was read, or a full device; Interrupted.
+/// complete. A frame that the parents or `options.cite` have is cited and not stored again (cite_repack.h says up to
+/// which dead weight).
+///
+/// Throws Error L020 (a parent that cannot be continued), L021 (the device is full), L022 (a change that does not fit
+/// its parent, such as a file put below a file), L023 (what ext4 cannot hold), L030 (a file that changed while it was
+/// read), L031 (a StoredFile that is not there), each naming the path; os_error, such as for a full disk; Interrupted.
+/// Call it from no job of `pool`: it waits for jobs of its own.
 [[nodiscard]] WriteResult write_layer(Store& store, const std::vector<LayerRef>& parent,
                                       std::vector<PlannedChange> changes, const WriteOptions& options, ThreadPool& pool,
                                       Events& events, std::stop_token stop);
