@@ -45,7 +45,8 @@ class Overlay {
     for (auto path = lower.rbegin(); path != lower.rend(); ++path)
       layers += (layers.empty() ? "" : ":") + path->string();
     std::string options = "redirect_dir=off,metacopy=off,lowerdir=" + layers;
-    if (!upper.empty()) options += fmt::format(",upperdir={},workdir={}", upper.string(), work.string());
+    // volatile: unmounting would otherwise wait for all that the host has to write to this disk.
+    if (!upper.empty()) options += fmt::format(",volatile,upperdir={},workdir={}", upper.string(), work.string());
     if (::mount("overlay", at.c_str(), "overlay", 0, options.c_str()) != 0) throw os_error("mount overlay " + options);
   }
   ~Overlay() { ::umount2(at_.c_str(), 0); }
