@@ -38,7 +38,7 @@ std::string meaning(const std::string& text) {
     auto fields = split(line, ':');
     for (std::size_t i = 2; i < 4 && i < fields.size(); ++i) {
       const bool number = !fields[i].empty() && fields[i].find_first_not_of("0123456789") == std::string::npos;
-      if (number && fields[i].size() < 6 && std::stoul(fields[i]) >= kFirstDynamic) fields[i] = "N";
+      if (number && fields[i].size() < 6 && std::stoul(fields[i]) >= kFirstDynamic) fields[i].assign(1, 'N');
     }
     line = join(fields, ":");
   }
