@@ -67,27 +67,11 @@ packages::ResolveRequest make_request(const LockRequest& request, const layers::
   return resolve;
 }
 
-/// What changed between two locks, for a note: one line a package, few of them.
-std::vector<std::string> describe_changes(const packages::Lock& before, const packages::Lock& now) {
-  std::map<std::string, std::string> old_versions;
-  for (const auto& [layer, list] : before.packages) {
-    for (const auto& package : list) old_versions[package.name + ":" + package.architecture] = package.version;
-  }
-  std::vector<std::string> lines;
-  for (const auto& [layer, list] : now.packages) {
-    for (const auto& package : list) {
-      const auto found = old_versions.find(package.name + ":" + package.architecture);
-      if (found == old_versions.end()) {
-        lines.push_back(fmt::format("  + {} {}", package.name, package.version));
-      } else {
-        if (found->second != package.version)
-          lines.push_back(fmt::format("  ~ {} {} → {}", package.name, found->second, package.version));
-        old_versions.erase(found);
-      }
-    }
-  }
-  for (const auto& [name, version] : old_versions) lines.push_back(fmt::format("  - {} {}", name, version));
-  return lines;
+/// A change as one line of a note.
+std::string describe(const packages::PackageChange& change) {
+  if (change.from.empty()) return fmt::format("  + {} {}", change.name, change.to);
+  if (change.to.empty()) return fmt::format("  - {} {}", change.name, change.from);
+  return fmt::format("  ~ {} {} → {}{}", change.name, change.from, change.to, change.security ? " (security)" : "");
 }
 
 void report(const fs::path& path, const std::optional<packages::Lock>& before, const packages::Lock& now,
@@ -98,12 +82,12 @@ void report(const fs::path& path, const std::optional<packages::Lock>& before, c
     events.note(fmt::format("wrote {} ({} packages); commit it beside the recipe", path.string(), count));
     return;
   }
-  const auto changes = describe_changes(*before, now);
+  const auto changes = packages::compare_locks(*before, now);
   events.note(fmt::format("rewrote {}: {}; {} package{} changed", path.string(),
                           reasons.empty() ? std::string("asked to") : join(reasons, "; "), changes.size(),
                           changes.size() == 1 ? "" : "s"));
   constexpr std::size_t kMostShown = 20;
-  for (std::size_t i = 0; i < std::min(changes.size(), kMostShown); ++i) events.note(changes[i]);
+  for (std::size_t i = 0; i < std::min(changes.size(), kMostShown); ++i) events.note(describe(changes[i]));
   if (changes.size() > kMostShown)
     events.note(fmt::format("  and {} more: see the file's diff", changes.size() - kMostShown));
 }

@@ -38,6 +38,8 @@ recipe::SearchPath Context::search() {
 packages::Mirrors Context::mirrors() const {
   packages::Mirrors mirrors;
   mirrors.by_name = settings_.mirrors;
+  mirrors.proxy = settings_.proxy;
+  mirrors.no_proxy = settings_.no_proxy;
   return mirrors;
 }
 

@@ -97,6 +97,10 @@ Settings load_settings() {
     }
     settings.epoch = value;
   }
+  for (const char* name : {"https_proxy", "HTTPS_PROXY", "http_proxy"}) {
+    if (settings.proxy.empty()) settings.proxy = variable(name).value_or("");
+  }
+  settings.no_proxy = variable("no_proxy").value_or(variable("NO_PROXY").value_or(""));
   if (const auto accel = variable("BLUEPRINT_ACCEL")) settings.accel = *accel;
   settings.colour = !variable("NO_COLOR");
   settings.terminal = variable("TERM").value_or("dumb");
