@@ -53,7 +53,7 @@ build() { timed "$1" "$blueprint" build "$recipe/recipe.yaml" --store "$store" -
 # peer NAME: the steps of peer_rootfs.sh as "NAME.step seconds 0".
 peer() {
   "$here/peer_rootfs.sh" "$out/peer" >"$out/peer.out"
-  [ -n "${counted:-}" ] && awk -v n="$1" 'NF == 2 && $2 ~ /^[0-9.]+$/ { print n "." $1, $2, 0 }' "$out/peer.out" >>"$results"
+  [ -n "${counted:-}" ] && awk -v n="$1" 'NF == 2 && $2 ~ /^[0-9]+\.[0-9][0-9]$/ { print n "." $1, $2, 0 }' "$out/peer.out" >>"$results"
   return 0
 }
 
