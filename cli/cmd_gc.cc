@@ -19,6 +19,7 @@ struct Flags {
   bool dry_run = false;
   bool json = false;
   std::optional<std::string> grace;
+  std::optional<std::string> cache;
 };
 
 /// "90m", "24h", "7d", "0".
@@ -41,6 +42,7 @@ int run(Context& context, const Flags& flags) {
   layers::GcOptions options;
   if (flags.dry_run) options.mode = layers::GcOptions::Mode::DryRun;
   if (flags.grace) options.grace = duration_flag(*flags.grace, "--grace");
+  if (flags.cache) options.key_age = options.deb_age = options.tree_age = duration_flag(*flags.cache, "--cache");
   const auto report = layers::collect_garbage(context.store(), options);
   Json json{{"freed_bytes", report.freed_bytes()}, {"dry_run", flags.dry_run}, {"kinds", Json::array()}};
   std::vector<std::vector<std::string>> rows{{"KIND", "ITEMS", "SIZE"}};
@@ -67,13 +69,17 @@ Command cmd_gc() {
               "Keeps tagged images, images that a VM uses, layers that a recent build used, and everything younger "
               "than the grace period.\n"
               "Safe beside running builds.",
-          .examples = {"blueprint gc --dry-run", "blueprint gc --grace 1h"},
+          .examples = {"blueprint gc --dry-run", "blueprint gc --grace 1h", "blueprint gc --grace 0 --cache 0    # all that no tag needs"},
           .options = {{.flags = "--dry-run,-n", .help = "only say what would go", .target = &flags->dry_run},
                       {.flags = "--grace",
                        .value = "TIME",
                        .help = "keep what is younger (default 24h)",
                        .target = &flags->grace},
-                      {.flags = "--json", .help = "print JSON", .target = &flags->json}},
+                      {.flags = "--cache",
+           .value = "TIME",
+           .help = "forget what builds and trees have not used for so long (default 30d)",
+           .target = &flags->cache},
+          {.flags = "--json", .help = "print JSON", .target = &flags->json}},
           .run = [flags](Context& context) { return run(context, *flags); }};
 }
 
