@@ -5,8 +5,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -29,7 +32,15 @@ std::unique_ptr<ChildProcess> serve_image(const fs::path& path, const fs::path& 
     char buffer[4096];
     [[maybe_unused]] const auto got = ::read(watch.get(), buffer, sizeof(buffer));
   }
-  return child;
+  // A socket has its name before its server listens.
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  socket.string().copy(address.sun_path, sizeof(address.sun_path) - 1);
+  while (true) {
+    const UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return child;
+    if (child->poll()) throw bug("nbdkit ended");
+    ::sched_yield();
+  }
 }
 
 Guest::Guest(std::string_view image) {
