@@ -65,10 +65,10 @@ void check(Bytes bytes, std::uint64_t frames_size) {
 void check_columns(Bytes input) {
   const std::uint64_t frames_size = take_u32(input);
   ByteWriter out;
-  // Not faster: the negative levels of libzstd 1.5.4 can crash on short inputs.
-  FrameCompressor zstd(3);
+  FrameCompressor zstd(-5);
   for (std::uint32_t section = 0; section < format::kSections; ++section) {
-    const std::size_t size = std::min<std::size_t>(take_u32(input), input.size());
+    const std::size_t wanted = take_u32(input);  // shortens `input`, so not as an argument beside its size
+    const std::size_t size = std::min(wanted, input.size());
     const auto body = zstd.compress(input.first(size));
     input = input.subspan(size);
     out.u32(format::kSkippableMagic + section);
