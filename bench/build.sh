@@ -96,6 +96,6 @@ done
 
 python3 "$here/build_table.py" "$results" "$out" "$rounds"
 echo
-echo "Machine: $(nproc) processors ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo) memory, Linux $(uname -r | cut -d- -f1)."
-echo "Versions: $("$blueprint" --version | head -n 1); $(mmdebstrap --version); $(mke2fs -V 2>&1 | head -n 1); $(zstd --version | grep -o 'v[0-9.]*' | head -n 1 | sed 's/^/zstd /'); $(runc --version 2>/dev/null | head -n 1)."
+echo "Machine: $(nproc) processors ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sed -n 1p)), $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo) memory, Linux $(uname -r | cut -d- -f1)."
+echo "Versions: $("$blueprint" --version | sed -n 1p); $(mmdebstrap --version); $(mke2fs -V 2>&1 | head -n 1); $(zstd --version | grep -o 'v[0-9.]*' | head -n 1 | sed 's/^/zstd /'); $(runc --version 2>/dev/null | head -n 1)."
 say "results are in $out"

@@ -19,7 +19,7 @@ step() {
   end=$(date +%s.%N)
   awk -v n="$name" -v a="$start" -v b="$end" 'BEGIN { printf "%-12s %7.2f\n", n, b - a }'
 }
-mmdebstrap --version; mke2fs -V 2>&1 | head -n 1; zstd --version
+mmdebstrap --version; mke2fs -V 2>&1 | sed -n 1p; zstd --version
 rm -rf "$out/root" "$out/root.ext4" "$out/root.tar"
 cached=()
 if [ -n "${PEER_DEBS:-}" ]; then
