@@ -78,7 +78,8 @@ struct Prepared {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);
+  // What was ignored stays ignored over exec. (Of KILL and STOP that cannot be said, and fails without harm.)
+  for (int number = 1; number < 32; ++number) ::signal(number, SIG_DFL);
   ::execve(prepared.program.c_str(), prepared.argv.data(), prepared.environment.data());
   fail();
   ::_exit(127);
