@@ -23,7 +23,7 @@ sanitized() {
   cmake --build "build/$preset" -j "$jobs" --target "$@" -- --quiet
   local names
   names=$(IFS='|' && echo "$*")
-  BLUEPRINT_SEQUENCES=20 ctest --test-dir "build/$preset" -R "^($names)\$" -j "$jobs" --output-on-failure
+  BLUEPRINT_SEQUENCES=8 ctest --test-dir "build/$preset" -R "^($names)\$" -j "$jobs" --output-on-failure
 }
 
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
