@@ -83,10 +83,12 @@ void Archive::tell(const std::string& line) {
 }
 
 std::vector<std::string> Archive::take_log() {
+  // Read from where the last call stopped: truncating the file would lose what the server writes in between.
   const auto text = read_file_if_exists(directory_.path() / "log").value_or("");
-  // Truncated in place: the server appends.
-  const auto fd = open_file(directory_.path() / "log", O_WRONLY | O_CREAT | O_TRUNC);
-  auto lines = split(text, '\n');
+  const auto end = text.rfind('\n');
+  if (end == std::string::npos || end < log_taken_) return {};
+  auto lines = split(std::string_view(text).substr(log_taken_, end - log_taken_), '\n');
+  log_taken_ = end + 1;
   std::erase(lines, "");
   return lines;
 }

@@ -51,6 +51,7 @@ class Archive {
   UniqueFd from_server_;
   std::unique_ptr<ChildProcess> server_;
   int port_ = 0;
+  std::size_t log_taken_ = 0;  ///< bytes of the log that take_log() has answered
 };
 
 /// Essential packages for a spec: what a bootstrap always needs.

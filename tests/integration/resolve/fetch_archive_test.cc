@@ -172,10 +172,14 @@ TEST_CASE("a stop request interrupts a slow mirror, and leaves only whole files"
   Fetcher fetcher(archive);
   (void)archive.take_log();
   std::stop_source stop;
-  std::jthread stopper([&] {
-    std::size_t seen = 0;
-    while (seen < 6) {
-      seen += archive.take_log().size();
+  std::jthread stopper([&](const std::stop_token& test_ended) {
+    // The server logs the stalled transfer when it has sent its first bytes.
+    while (!test_ended.stop_requested()) {
+      const auto lines = archive.take_log();
+      if (std::any_of(lines.begin(), lines.end(),
+                      [](const auto& line) { return line.find(" stall ") != std::string::npos; })) {
+        break;
+      }
       std::this_thread::yield();
     }
     stop.request_stop();
