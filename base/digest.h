@@ -29,7 +29,8 @@ struct Digest {
   [[nodiscard]] static std::optional<Digest> parse_hex(std::string_view hex);
 };
 
-/// Incremental SHA-256 (OpenSSL EVP, which uses SHA-NI where the processor has it). Not thread-safe; reusable after finish().
+/// Incremental SHA-256 (OpenSSL EVP, which uses SHA-NI where the processor has it). Not thread-safe; reusable after
+/// finish().
 class Sha256 {
  public:
   Sha256();

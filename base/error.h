@@ -11,13 +11,13 @@ namespace blueprint {
 /// What kind of thing went wrong; decides the exit code of the process.
 /// Interruption is not an error: see `Interrupted`.
 enum class ErrorKind {
-  Step,      ///< 1: a build step, or a test of the recipe, failed
-  Usage,     ///< 2: wrong flag or argument
-  Recipe,    ///< 3: recipe or lock is invalid
-  Store,     ///< 4: store, disk or image
-  Network,   ///< 5: registry, mirror or network
-  Machine,   ///< 6: VM or container runtime could not start
-  Bug,       ///< 70: a bug in blueprint
+  Step,     ///< 1: a build step, or a test of the recipe, failed
+  Usage,    ///< 2: wrong flag or argument
+  Recipe,   ///< 3: recipe or lock is invalid
+  Store,    ///< 4: store, disk or image
+  Network,  ///< 5: registry, mirror or network
+  Machine,  ///< 6: VM or container runtime could not start
+  Bug,      ///< 70: a bug in blueprint
 };
 
 enum class Severity { Error, Warning };
@@ -66,7 +66,8 @@ class Error : public std::exception {
   [[nodiscard]] const Diagnostic& first() const { return diagnostics_.front(); }
   [[nodiscard]] int exit_code() const { return blueprint::exit_code(first().kind); }
 
-  /// Adds `while …` to every diagnostic. Call only at a boundary that the user knows: recipe, layer, step, package, URL.
+  /// Adds `while …` to every diagnostic. Call only at a boundary that the user knows: recipe, layer, step, package,
+  /// URL.
   void add_context(std::string context);
   void add_hint(std::string hint);
 

@@ -33,8 +33,8 @@ enum class Durable { No, Yes };
 
 /// A file that appears under its name complete or not at all.
 ///
-/// Written under a temporary name in the directory of `path`; commit() makes it durable (fsync of file and directory unless
-/// Durable::No) and renames it over `path`. The destructor never commits: it removes the temporary file.
+/// Written under a temporary name in the directory of `path`; commit() makes it durable (fsync of file and directory
+/// unless Durable::No) and renames it over `path`. The destructor never commits: it removes the temporary file.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path, unsigned mode = 0644);
@@ -72,8 +72,8 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-/// Removes a tree without following symbolic links; makes directories writable on the way. Missing is fine; other failures
-/// throw os_error. Crosses no mount point.
+/// Removes a tree without following symbolic links; makes directories writable on the way. Missing is fine; other
+/// failures throw os_error. Crosses no mount point.
 void remove_tree(const std::filesystem::path& path);
 
 /// An advisory lock (flock) on a file, created when missing; released on destruction or when the process dies.

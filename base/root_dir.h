@@ -55,8 +55,8 @@ class RootDir {
   std::string path_;
 };
 
-/// The path of an archive member as a clean relative path: no leading '/' or './', no empty or '.' components. Nothing when
-/// it contains a '..' component, a NUL, or is longer than PATH_MAX. "./" and "/" give "".
+/// The path of an archive member as a clean relative path: no leading '/' or './', no empty or '.' components. Nothing
+/// when it contains a '..' component, a NUL, or is longer than PATH_MAX. "./" and "/" give "".
 [[nodiscard]] std::optional<std::string> clean_member_path(std::string_view name);
 
 }  // namespace blueprint

@@ -12,7 +12,8 @@ namespace blueprint {
 /// Edit distance (insert, delete, replace, and swap of neighbours count 1 each).
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The candidates nearest to `word`, nearest first, at most `limit`, none further than a third of its length (at least 2).
+/// The candidates nearest to `word`, nearest first, at most `limit`, none further than a third of its length (at least
+/// 2).
 [[nodiscard]] std::vector<std::string> near_names(std::string_view word, std::span<const std::string> candidates,
                                                   std::size_t limit = 3);
 

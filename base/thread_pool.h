@@ -33,8 +33,9 @@ class ThreadPool {
   std::vector<std::thread> workers_;
 };
 
-/// Jobs that are waited for together. The first exception (Interrupted included) is kept and rethrown by wait(); after it,
-/// jobs that have not begun are skipped. Do not wait() from inside a job of the same pool. The destructor waits too.
+/// Jobs that are waited for together. The first exception (Interrupted included) is kept and rethrown by wait(); after
+/// it, jobs that have not begun are skipped. Do not wait() from inside a job of the same pool. The destructor waits
+/// too.
 class TaskGroup {
  public:
   explicit TaskGroup(ThreadPool& pool) : pool_(pool) {}

@@ -69,17 +69,18 @@ Command cmd_gc() {
               "Keeps tagged images, images that a VM uses, layers that a recent build used, and everything younger "
               "than the grace period.\n"
               "Safe beside running builds.",
-          .examples = {"blueprint gc --dry-run", "blueprint gc --grace 1h", "blueprint gc --grace 0 --cache 0    # all that no tag needs"},
+          .examples = {"blueprint gc --dry-run", "blueprint gc --grace 1h",
+                       "blueprint gc --grace 0 --cache 0    # all that no tag needs"},
           .options = {{.flags = "--dry-run,-n", .help = "only say what would go", .target = &flags->dry_run},
                       {.flags = "--grace",
                        .value = "TIME",
                        .help = "keep what is younger (default 24h)",
                        .target = &flags->grace},
                       {.flags = "--cache",
-           .value = "TIME",
-           .help = "forget what builds and trees have not used for so long (default 30d)",
-           .target = &flags->cache},
-          {.flags = "--json", .help = "print JSON", .target = &flags->json}},
+                       .value = "TIME",
+                       .help = "forget what builds and trees have not used for so long (default 30d)",
+                       .target = &flags->cache},
+                      {.flags = "--json", .help = "print JSON", .target = &flags->json}},
           .run = [flags](Context& context) { return run(context, *flags); }};
 }
 

@@ -210,7 +210,8 @@ Command cmd_run() {
       .description =
           "The disk is served from the store block by block; what the VM writes is thrown away at the end. Exits with "
           "the command's own\n"
-          "exit code. Without a command, on a terminal: a shell. A command starts as soon as the guest answers, while its\n"
+          "exit code. Without a command, on a terminal: a shell. A command starts as soon as the guest answers, while "
+          "its\n"
           "services may still be starting: 'systemctl is-system-running --wait' waits for them.",
       .examples = {"blueprint run hello -- cat /etc/os-release", "blueprint run -it hello",
                    "tar c src | blueprint run -i hello -- tar x -C /tmp",

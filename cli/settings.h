@@ -24,8 +24,8 @@ struct Settings {
   std::vector<std::filesystem::path> catalogs;
   std::map<std::string, std::string> aliases;  ///< what FROM in a Dockerfile says → what to build on
   std::string accel = "auto";
-  std::string proxy;                           ///< for downloads; empty = none
-  std::string no_proxy;                        ///< hosts that are asked without it
+  std::string proxy;                  ///< for downloads; empty = none
+  std::string no_proxy;               ///< hosts that are asked without it
   std::optional<std::int64_t> epoch;  ///< SOURCE_DATE_EPOCH
   bool colour = true;                 ///< NO_COLOR is not set
   std::string terminal;               ///< TERM

@@ -13,8 +13,8 @@ class BlockSource {
  public:
   virtual ~BlockSource() = default;
   [[nodiscard]] virtual std::uint64_t device_bytes() const = 0;
-  /// Fills `out` from `offset` (any alignment; inside the device). Throws Error when a frame is damaged: bytes that do not
-  /// match their digest are never returned.
+  /// Fills `out` from `offset` (any alignment; inside the device). Throws Error when a frame is damaged: bytes that do
+  /// not match their digest are never returned.
   virtual void read(std::uint64_t offset, std::span<std::byte> out) const = 0;
   /// Maximal runs of [offset, offset + length) that hold data or are holes (read as zeros), in order, covering it all.
   struct Run {

@@ -2,6 +2,7 @@
 """Rules about the tree as a whole: budgets, what CMake knows, and what no file may say."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,8 +94,20 @@ def shell():
     report([] if done.returncode == 0 else ["shellcheck is not content"], f"{len(scripts)} shell scripts")
 
 
+def format():
+    """Every C and C++ file is as clang-format 14 writes it: another version lays some lines out in another way."""
+    program = shutil.which("clang-format-14")
+    if not program:
+        print("skipped: clang-format-14 is not installed")
+        sys.exit(SKIP)
+    names = [str(name) for name in files(".cc", ".h", ".c")]
+    ran = subprocess.run([program, "--dry-run", *names], cwd=ROOT, capture_output=True, text=True, check=True)
+    faulty = sorted({line.split(":", 1)[0] for line in ran.stderr.splitlines() if "[-Wclang-format-violations]" in line})
+    report([f"{name}:1: 'clang-format-14 -i {name}' changes it" for name in faulty], "layout of the sources")
+
+
 if __name__ == "__main__":
-    CHECKS = {"length": length, "unfinished": unfinished, "cmake": cmake, "machine": machine, "shell": shell}
+    CHECKS = {"length": length, "unfinished": unfinished, "cmake": cmake, "machine": machine, "shell": shell, "format": format}
     if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
         sys.exit(f"usage: tree.py {'|'.join(CHECKS)}")
     CHECKS[sys.argv[1]]()

@@ -4,12 +4,12 @@
  *   BLUEPRINT_CRASH_AT     n, from 1
  *   BLUEPRINT_CRASH_LOG    gets one line when it happens: number, call, path
  *   BLUEPRINT_CRASH_MODE   kill     SIGKILL; half of a write is done, everything else is not
- *                          power    the same, and what was not synced is lost: files with bytes that were not fsynced become
- *                                   empty, new names whose directory was not fsynced are gone
+ *                          power    the same, and what was not synced is lost: files with bytes that were not
+ *                                   fsynced become empty, new names whose directory was not fsynced are gone
  *                          full     ENOSPC, for this call and all after it that need space
  *
- * Counted: write, pwrite, ftruncate, fsync, fdatasync, rename, link, unlink, mkdir, and open when it creates. The counter
- * is the process' own: give the variables to the one program that is to be hit. */
+ * Counted: write, pwrite, ftruncate, fsync, fdatasync, rename, link, unlink, mkdir, and open when it creates. The
+ * counter is the process' own: give the variables to the one program that is to be hit. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -38,27 +38,27 @@ static struct tracked files[MAX_FILES];
 static int file_count;
 static long calls;
 
-static const char *setting(const char *name) {
-  const char *value = getenv(name);
+static const char* setting(const char* name) {
+  const char* value = getenv(name);
   return value != NULL ? value : "";
 }
 
-static int mode_is(const char *mode) { return strcmp(setting("BLUEPRINT_CRASH_MODE"), mode) == 0; }
+static int mode_is(const char* mode) { return strcmp(setting("BLUEPRINT_CRASH_MODE"), mode) == 0; }
 
-static int is_under(const char *path) {
-  const char *under = setting("BLUEPRINT_CRASH_UNDER");
+static int is_under(const char* path) {
+  const char* under = setting("BLUEPRINT_CRASH_UNDER");
   const size_t length = strlen(under);
   return length > 0 && strncmp(path, under, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-static void path_of_fd(int fd, char *path) {
+static void path_of_fd(int fd, char* path) {
   char link[64];
   snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
   const ssize_t size = readlink(link, path, PATH_MAX - 1);
   path[size > 0 ? size : 0] = '\0';
 }
 
-static void path_of_name(int directory, const char *name, char *path) {
+static void path_of_name(int directory, const char* name, char* path) {
   if (name[0] == '/') {
     snprintf(path, PATH_MAX, "%s", name);
     return;
@@ -72,7 +72,7 @@ static void path_of_name(int directory, const char *name, char *path) {
   if ((size_t)snprintf(path, PATH_MAX, "%s/%s", base, name) >= PATH_MAX) path[0] = '\0';
 }
 
-static struct tracked *track(const char *path) {
+static struct tracked* track(const char* path) {
   for (int i = 0; i < file_count; ++i) {
     if (strcmp(files[i].path, path) == 0) return &files[i];
   }
@@ -94,7 +94,7 @@ static void lose_what_was_not_synced(void) {
 }
 
 /* Whether this call goes wrong. */
-static int is_hit(const char *call, const char *path, int needs_space) {
+static int is_hit(const char* call, const char* path, int needs_space) {
   if (!is_under(path)) return 0;
   if (mode_is("full") && !needs_space) return 0;
   const long at = atol(setting("BLUEPRINT_CRASH_AT"));
@@ -102,7 +102,8 @@ static int is_hit(const char *call, const char *path, int needs_space) {
   if (number == at) {
     char line[PATH_MAX + 64];
     const int size = snprintf(line, sizeof(line), "%ld %s %s\n", number, call, path);
-    const int log = (int)syscall(SYS_openat, AT_FDCWD, setting("BLUEPRINT_CRASH_LOG"), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    const int log =
+        (int)syscall(SYS_openat, AT_FDCWD, setting("BLUEPRINT_CRASH_LOG"), O_WRONLY | O_CREAT | O_APPEND, 0644);
     if (log >= 0) {
       syscall(SYS_write, log, line, size);
       close(log);
@@ -122,7 +123,7 @@ static int go_wrong(void) {
   for (;;) pause();
 }
 
-static ssize_t shim_write(int fd, const void *bytes, size_t size, off_t offset, int positioned) {
+static ssize_t shim_write(int fd, const void* bytes, size_t size, off_t offset, int positioned) {
   char path[PATH_MAX];
   path_of_fd(fd, path);
   pthread_mutex_lock(&lock);
@@ -142,11 +143,13 @@ static ssize_t shim_write(int fd, const void *bytes, size_t size, off_t offset, 
   return positioned ? syscall(SYS_pwrite64, fd, bytes, size, offset) : syscall(SYS_write, fd, bytes, size);
 }
 
-ssize_t write(int fd, const void *bytes, size_t size) { return shim_write(fd, bytes, size, 0, 0); }
-ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset) { return shim_write(fd, bytes, size, offset, 1); }
-ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset) { return shim_write(fd, bytes, size, offset, 1); }
+ssize_t write(int fd, const void* bytes, size_t size) { return shim_write(fd, bytes, size, 0, 0); }
+ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) { return shim_write(fd, bytes, size, offset, 1); }
+ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t offset) {
+  return shim_write(fd, bytes, size, offset, 1);
+}
 
-static int shim_fd_call(const char *call, int fd, long number, long argument, int needs_space) {
+static int shim_fd_call(const char* call, int fd, long number, long argument, int needs_space) {
   char path[PATH_MAX];
   path_of_fd(fd, path);
   pthread_mutex_lock(&lock);
@@ -158,7 +161,7 @@ static int shim_fd_call(const char *call, int fd, long number, long argument, in
     } else if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
       const size_t length = strlen(path);
       for (int i = 0; i < file_count; ++i) {
-        const char *name = strrchr(files[i].path, '/');
+        const char* name = strrchr(files[i].path, '/');
         if (name != NULL && (size_t)(name - files[i].path) == length && strncmp(files[i].path, path, length) == 0) {
           files[i].new_name = 0;
         }
@@ -176,7 +179,7 @@ int fdatasync(int fd) { return shim_fd_call("fdatasync", fd, SYS_fdatasync, 0, 0
 int ftruncate(int fd, off_t size) { return shim_fd_call("ftruncate", fd, SYS_ftruncate, size, 1); }
 int ftruncate64(int fd, off64_t size) { return shim_fd_call("ftruncate", fd, SYS_ftruncate, size, 1); }
 
-static int shim_rename(int from_directory, const char *from, int to_directory, const char *to, unsigned flags) {
+static int shim_rename(int from_directory, const char* from, int to_directory, const char* to, unsigned flags) {
   char source[PATH_MAX];
   char target[PATH_MAX];
   path_of_name(from_directory, from, source);
@@ -189,7 +192,7 @@ static int shim_rename(int from_directory, const char *from, int to_directory, c
   if (result == 0 && is_under(target)) {
     const int dirty = track(source)->dirty;
     track(source)->path[0] = '\0';
-    struct tracked *file = track(target);
+    struct tracked* file = track(target);
     file->dirty = dirty;
     file->new_name = !existed;
   }
@@ -197,12 +200,14 @@ static int shim_rename(int from_directory, const char *from, int to_directory, c
   return result;
 }
 
-int rename(const char *from, const char *to) { return shim_rename(AT_FDCWD, from, AT_FDCWD, to, 0); }
-int renameat(int a, const char *from, int b, const char *to) { return shim_rename(a, from, b, to, 0); }
-int renameat2(int a, const char *from, int b, const char *to, unsigned flags) { return shim_rename(a, from, b, to, flags); }
+int rename(const char* from, const char* to) { return shim_rename(AT_FDCWD, from, AT_FDCWD, to, 0); }
+int renameat(int a, const char* from, int b, const char* to) { return shim_rename(a, from, b, to, 0); }
+int renameat2(int a, const char* from, int b, const char* to, unsigned flags) {
+  return shim_rename(a, from, b, to, flags);
+}
 
 /* Calls on one name that change a directory. */
-static int shim_name_call(const char *call, int directory, const char *name, int needs_space) {
+static int shim_name_call(const char* call, int directory, const char* name, int needs_space) {
   char path[PATH_MAX];
   path_of_name(directory, name, path);
   pthread_mutex_lock(&lock);
@@ -211,26 +216,26 @@ static int shim_name_call(const char *call, int directory, const char *name, int
   return failed;
 }
 
-int unlinkat(int directory, const char *name, int flags) {
+int unlinkat(int directory, const char* name, int flags) {
   if (shim_name_call("unlink", directory, name, 0) != 0) return -1;
   return (int)syscall(SYS_unlinkat, directory, name, flags);
 }
-int unlink(const char *name) { return unlinkat(AT_FDCWD, name, 0); }
-int rmdir(const char *name) { return unlinkat(AT_FDCWD, name, AT_REMOVEDIR); }
+int unlink(const char* name) { return unlinkat(AT_FDCWD, name, 0); }
+int rmdir(const char* name) { return unlinkat(AT_FDCWD, name, AT_REMOVEDIR); }
 
-int linkat(int a, const char *from, int b, const char *to, int flags) {
+int linkat(int a, const char* from, int b, const char* to, int flags) {
   if (shim_name_call("link", b, to, 1) != 0) return -1;
   return (int)syscall(SYS_linkat, a, from, b, to, flags);
 }
-int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
+int link(const char* from, const char* to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
 
-int mkdirat(int directory, const char *name, mode_t mode) {
+int mkdirat(int directory, const char* name, mode_t mode) {
   if (shim_name_call("mkdir", directory, name, 1) != 0) return -1;
   return (int)syscall(SYS_mkdirat, directory, name, mode);
 }
-int mkdir(const char *name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
+int mkdir(const char* name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
 
-static int shim_open(int directory, const char *name, int flags, mode_t mode) {
+static int shim_open(int directory, const char* name, int flags, mode_t mode) {
   if ((flags & O_CREAT) != 0) {
     char path[PATH_MAX];
     struct stat status;
@@ -244,20 +249,20 @@ static mode_t mode_argument(int flags, va_list arguments) {
   return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
 }
 
-#define OPEN_BODY(directory)                                    \
-  va_list arguments;                                            \
-  va_start(arguments, flags);                                   \
-  const mode_t mode = mode_argument(flags, arguments);          \
-  va_end(arguments);                                            \
+#define OPEN_BODY(directory)                           \
+  va_list arguments;                                   \
+  va_start(arguments, flags);                          \
+  const mode_t mode = mode_argument(flags, arguments); \
+  va_end(arguments);                                   \
   return shim_open(directory, name, flags, mode)
 
-int open(const char *name, int flags, ...) { OPEN_BODY(AT_FDCWD); }
-int open64(const char *name, int flags, ...) { OPEN_BODY(AT_FDCWD); }
-int openat(int directory, const char *name, int flags, ...) { OPEN_BODY(directory); }
-int openat64(int directory, const char *name, int flags, ...) { OPEN_BODY(directory); }
+int open(const char* name, int flags, ...) { OPEN_BODY(AT_FDCWD); }
+int open64(const char* name, int flags, ...) { OPEN_BODY(AT_FDCWD); }
+int openat(int directory, const char* name, int flags, ...) { OPEN_BODY(directory); }
+int openat64(int directory, const char* name, int flags, ...) { OPEN_BODY(directory); }
 
 /* mkostemp and mkdtemp of libc call the kernel themselves; through these they count like the others. */
-static int next_name(char *name_template, unsigned attempt) {
+static int next_name(char* name_template, unsigned attempt) {
   static const char kLetters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
   const size_t length = strlen(name_template);
   if (length < 6) return -1;
@@ -269,7 +274,7 @@ static int next_name(char *name_template, unsigned attempt) {
   return 0;
 }
 
-int mkostemp(char *name_template, int flags) {
+int mkostemp(char* name_template, int flags) {
   for (unsigned attempt = 0; attempt < 1000; ++attempt) {
     if (next_name(name_template, attempt) != 0) break;
     const int fd = shim_open(AT_FDCWD, name_template, O_RDWR | O_CREAT | O_EXCL | flags, 0600);
@@ -279,7 +284,7 @@ int mkostemp(char *name_template, int flags) {
   return -1;
 }
 
-char *mkdtemp(char *name_template) {
+char* mkdtemp(char* name_template) {
   for (unsigned attempt = 0; attempt < 1000; ++attempt) {
     if (next_name(name_template, attempt) != 0) break;
     if (mkdirat(AT_FDCWD, name_template, 0700) == 0) return name_template;
