@@ -1,12 +1,11 @@
 #include "builder/recipe_tests.h"
 
-#include <regex>
-
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "builder/plan/key_record.h"
+#include "builder/recipe/pattern.h"
 #include "builder/rootfs/build_root.h"
 #include "builder/steps/accounts.h"
 #include "builder/steps/command_step.h"
@@ -61,8 +60,7 @@ std::optional<Diagnostic> run_test(const recipe::RecipeTest& test, const layers:
     diagnostic.code = "T001";
     diagnostic.message = fmt::format("the test '{}' ended with {}, not exit code {}", printable(test.run.value),
                                      status.to_string(), test.exit_code);
-  } else if (test.expect &&
-             !std::regex_search(output, std::regex(*test.expect, std::regex::ECMAScript | std::regex::multiline))) {
+  } else if (test.expect && !recipe::is_found(*test.expect, output)) {
     diagnostic.code = "T002";
     diagnostic.message =
         fmt::format("the output of the test '{}' does not match '{}'", printable(test.run.value), *test.expect);

@@ -31,6 +31,7 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(EXT2FS REQUIRED IMPORTED_TARGET ext2fs com_err)
 pkg_check_modules(APTPKG REQUIRED IMPORTED_TARGET apt-pkg)
@@ -51,6 +52,10 @@ add_library(blueprint_warnings INTERFACE)
 target_compile_options(blueprint_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wcast-align -Woverloaded-virtual -Wnull-dereference
   -Wextra-semi $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers> $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-designated-field-initializers>)
+# g++ 12 sees uninitialised values in its own <regex> and <optional> once a sanitizer has been at them.
+if(BLUEPRINT_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(blueprint_warnings INTERFACE -Wno-maybe-uninitialized)
+endif()
 if(BLUEPRINT_WERROR)
   target_compile_options(blueprint_warnings INTERFACE -Werror)
 endif()

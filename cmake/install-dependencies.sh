@@ -5,7 +5,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config make libarchive-dev libssl-dev libyaml-cpp-dev libcurl4-openssl-dev libext2fs-dev
-  libspdlog-dev libfmt-dev nlohmann-json3-dev libcli11-dev libapt-pkg-dev libzstd-dev nbdkit-plugin-dev ccache)
+  libspdlog-dev libfmt-dev nlohmann-json3-dev libcli11-dev libapt-pkg-dev libzstd-dev libre2-dev nbdkit-plugin-dev ccache)
 run=(nbdkit qemu-system-x86 qemu-utils runc gpgv e2fsprogs ca-certificates)
 test=(catch2 python3 python3-yaml python3-jsonschema dpkg-dev apt-utils gpg zstd xz-utils attr acl libcap2-bin libnbd-bin strace jq
   mmdebstrap clang libclang-rt-14-dev clang-format-14 shellcheck faketime skopeo)

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "builder/recipe/errors.h"
 #include "builder/recipe/hints.h"
+#include "builder/recipe/pattern.h"
 
 namespace blueprint::recipe {
 namespace {
@@ -272,11 +273,7 @@ class Checker {
     if (!is_text(node, type, subject)) return;
     if (node.text.size() > kMaxRegexBytes)
       return faults_.add(bad_regex(at(node), fmt::format("longer than {} bytes", kMaxRegexBytes)));
-    try {
-      const std::regex compiled(node.text, std::regex::ECMAScript);
-    } catch (const std::regex_error& error) {
-      faults_.add(bad_regex(at(node), why_malformed(error.code())));
-    }
+    if (const auto reason = why_malformed(node.text); !reason.empty()) faults_.add(bad_regex(at(node), reason));
   }
 
   void integer(const Node& node, const Type& type, std::string_view subject) {

@@ -186,7 +186,7 @@ Diagnostic duplicate(SourceSpan where, std::string_view what, std::string_view n
 
 Diagnostic bad_regex(SourceSpan where, std::string_view reason) {
   return fault("R024", std::move(where), fmt::format("this is not a regular expression: {}", reason),
-               "ECMAScript syntax; escape a character that is meant as itself with '\\'");
+               "RE2's syntax; escape a character that is meant as itself with '\\'");
 }
 
 Diagnostic unknown_param(SourceSpan where, std::string_view name, std::span<const std::string> known) {

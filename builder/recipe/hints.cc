@@ -23,17 +23,4 @@ std::string size_meant_by(std::string_view text) {
   return parse_size(meant) ? meant : "";
 }
 
-std::string_view why_malformed(std::regex_constants::error_type code) {
-  namespace E = std::regex_constants;
-  if (code == E::error_paren) return "a parenthesis is not closed";
-  if (code == E::error_brack) return "a bracket is not closed";
-  if (code == E::error_brace || code == E::error_badbrace) return "a repetition in braces is malformed";
-  if (code == E::error_badrepeat) return "a repetition has nothing to repeat";
-  if (code == E::error_escape) return "an unknown escape";
-  if (code == E::error_range) return "a range of characters is reversed";
-  if (code == E::error_backref) return "a back reference names no group";
-  if (code == E::error_complexity || code == E::error_space || code == E::error_stack) return "too complex";
-  return "malformed";
-}
-
 }  // namespace blueprint::recipe

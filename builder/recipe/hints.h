@@ -1,6 +1,5 @@
 #pragma once
 
-#include <regex>
 #include <string>
 #include <string_view>
 
@@ -13,8 +12,5 @@ namespace blueprint::recipe {
 
 /// "4GiB" for "4 gb"; empty when there is no telling.
 [[nodiscard]] std::string size_meant_by(std::string_view text);
-
-/// Why a regular expression is none.
-[[nodiscard]] std::string_view why_malformed(std::regex_constants::error_type code);
 
 }  // namespace blueprint::recipe

@@ -262,7 +262,7 @@ constexpr Type kLaunchType{.form = Form::Object, .expects = "a map such as {cpu:
 
 constexpr Key kTestKeys[] = {
     {"run", &kNonEmpty, "A shell script, run by /bin/sh -e.", Need::Required},
-    {"expect", &kRegex, "Regular expression (ECMAScript) to find in its standard output."},
+    {"expect", &kRegex, "Regular expression (RE2) to find in its standard output."},
     {"exit_code", &kExitCode, "Exit code that the script must have.", Need::Optional, "0"},
 };
 constexpr Object kTest{"test", "A check of the finished image, run in a throwaway overlay.", kTestKeys};

@@ -19,7 +19,7 @@ enum class Form {
   Boolean,     ///< true or false
   Size,        ///< "4GiB", in bytes between min and max
   Mode,        ///< a quoted octal number: "0644"
-  Regex,       ///< a text that is an ECMAScript regular expression
+  Regex,       ///< a text that is a regular expression in RE2's syntax
   List,        ///< of `item`
   Object,      ///< with the keys of `object`
   Dictionary,  ///< with free keys of type `key`, each an `item`

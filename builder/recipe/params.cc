@@ -5,7 +5,6 @@
 #include "builder/recipe/params.h"
 
 #include <algorithm>
-#include <regex>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +12,7 @@
 #include "base/text.h"
 #include "builder/recipe/check.h"
 #include "builder/recipe/errors.h"
+#include "builder/recipe/pattern.h"
 #include "builder/recipe/reader.h"
 
 namespace blueprint::recipe {
@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::string_view kOpening = "${params.";
 constexpr std::string_view kEscapedOpening = "$${params.";
-constexpr std::size_t kMaxMatchedBytes = 1024;  // std::regex recurses
 
 std::string_view type_name(Param::Kind kind) {
   switch (kind) {
@@ -48,15 +47,6 @@ std::optional<std::string> outside_range(const Param& param, const Node& value) 
   if (param.min && number < *param.min) return fmt::format("must be at least {}", *param.min);
   if (param.max && number > *param.max) return fmt::format("must be at most {}", *param.max);
   return std::nullopt;
-}
-
-bool matches_whole(const std::string& pattern, const std::string& text) {
-  if (text.size() > kMaxMatchedBytes) return false;
-  try {
-    return std::regex_match(text, std::regex(pattern, std::regex::ECMAScript));
-  } catch (const std::regex_error&) {
-    return true;  // the checker reports the pattern
-  }
 }
 
 Param declare(const std::string& name, const Node& declaration, const SourceSpan& where, const Source& source) {
@@ -194,7 +184,9 @@ std::optional<std::string> misfit(const Param& param, const Node& value) {
     return fmt::format("cannot be '{}': it is one of {}", printable(value.text), join(known, ", "));
   }
   if (auto reason = outside_range(param, value)) return reason;
-  if (param.kind == Param::Kind::String && !param.pattern.empty() && !matches_whole(param.pattern, value.text)) {
+  // A malformed pattern is a fault of its own.
+  if (param.kind == Param::Kind::String && why_malformed(param.pattern).empty() && !param.pattern.empty() &&
+      !matches_whole(param.pattern, value.text)) {
     return fmt::format("cannot be '{}': it must match {}", printable(value.text), printable(param.pattern));
   }
   return std::nullopt;

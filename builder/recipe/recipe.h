@@ -126,7 +126,7 @@ struct Launch {
 
 struct RecipeTest {
   Text run;
-  std::optional<std::string> expect;  ///< regular expression (ECMAScript) searched in stdout
+  std::optional<std::string> expect;  ///< regular expression (RE2) searched in stdout
   int exit_code = 0;
   SourceSpan where;
 };

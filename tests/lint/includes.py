@@ -22,6 +22,7 @@ MAY_INCLUDE = {
 # at a product through whatever library they like.
 THIRD_PARTY = {
     "yaml-cpp/": ["builder/recipe/yaml.*", "builder/packages/lock_parse.cc", "cli/settings.cc"],
+    "re2/": ["builder/recipe/pattern.cc"],
     "openssl/": ["base/digest.cc", "builder/packages/unpack_staging.cc"],
     "zstd": ["layers/frame_codec.cc"],
     "ext2fs/": ["layers/ext4/*"],
