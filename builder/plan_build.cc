@@ -25,9 +25,10 @@ class Planner {
 
   /// Plans the recipe and answers its image when every layer of it is cached.
   std::optional<layers::ImageRecord> walk(const recipe::Recipe& recipe, BuildPlan& plan);
+  /// The image that `from` stands for, when it is there or all its layers are cached.
+  std::optional<layers::ImageRecord> parent_of(const recipe::Recipe& recipe, BuildPlan& plan);
 
  private:
-  std::optional<layers::ImageRecord> parent_of(const recipe::Recipe& recipe, BuildPlan& plan);
   std::optional<packages::Lock> usable_lock(const recipe::Recipe& recipe, const layers::ImageRecord* parent,
                                             BuildPlan& plan) const;
   void unknown(const recipe::Recipe& recipe, const std::string& reason, BuildPlan& plan) const;
@@ -166,6 +167,12 @@ BuildPlan plan_build(const recipe::Recipe& recipe, layers::Store& store, const B
   BuildPlan plan;
   (void)Planner(store, options).walk(recipe, plan);
   return plan;
+}
+
+std::optional<layers::ImageRecord> find_parent(const recipe::Recipe& recipe, layers::Store& store,
+                                               const BuildOptions& options) {
+  BuildPlan ignored;
+  return Planner(store, options).parent_of(recipe, ignored);
 }
 
 }  // namespace blueprint::builder

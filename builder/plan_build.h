@@ -35,4 +35,9 @@ struct BuildPlan {
 /// lock the packages of its layers are not known, and they are Unknown.
 [[nodiscard]] BuildPlan plan_build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options);
 
+/// The image that `from` of a recipe stands for, as far as that is known without building: nothing when it is a recipe
+/// of which a layer would run. Throws Error S011 for what is neither a recipe nor an image.
+[[nodiscard]] std::optional<layers::ImageRecord> find_parent(const recipe::Recipe& recipe, layers::Store& store,
+                                                             const BuildOptions& options);
+
 }  // namespace blueprint::builder

@@ -1,6 +1,8 @@
 #include "builder/recipe_lock.h"
 
 #include <algorithm>
+#include <chrono>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -71,25 +73,50 @@ packages::ResolveRequest make_request(const LockRequest& request, const layers::
 std::string describe(const packages::PackageChange& change) {
   if (change.from.empty()) return fmt::format("  + {} {}", change.name, change.to);
   if (change.to.empty()) return fmt::format("  - {} {}", change.name, change.from);
-  return fmt::format("  ~ {} {} → {}{}", change.name, change.from, change.to, change.security ? " (security)" : "");
+  return fmt::format("  ~ {} {} → {}{}{}", change.name, change.from, change.to, change.security ? " (security)" : "",
+                     change.gone ? " (the archive has the older version no more)" : "");
 }
 
-void report(const fs::path& path, const std::optional<packages::Lock>& before, const packages::Lock& now,
-            const std::vector<std::string>& reasons, Events& events) {
-  if (!before) {
+void report(const LockUpdate& update, const std::vector<std::string>& reasons, Events& events) {
+  if (!update.before) {
     std::size_t count = 0;
-    for (const auto& [layer, list] : now.packages) count += list.size();
-    events.note(fmt::format("wrote {} ({} packages); commit it beside the recipe", path.string(), count));
+    for (const auto& [layer, list] : update.now.packages) count += list.size();
+    events.note(fmt::format("wrote {} ({} packages); commit it beside the recipe", update.path.string(), count));
     return;
   }
-  const auto changes = packages::compare_locks(*before, now);
-  events.note(fmt::format("rewrote {}: {}; {} package{} changed", path.string(),
+  const auto changes = packages::compare_locks(*update.before, update.now, update.facts);
+  events.note(fmt::format("rewrote {}: {}; {} package{} changed", update.path.string(),
                           reasons.empty() ? std::string("asked to") : join(reasons, "; "), changes.size(),
                           changes.size() == 1 ? "" : "s"));
   constexpr std::size_t kMostShown = 20;
   for (std::size_t i = 0; i < std::min(changes.size(), kMostShown); ++i) events.note(describe(changes[i]));
   if (changes.size() > kMostShown)
     events.note(fmt::format("  and {} more: see the file's diff", changes.size() - kMostShown));
+}
+
+void check_names(const packages::Lock& before, const packages::UpdateScope& scope, const recipe::Recipe& recipe) {
+  std::set<std::string> known;
+  for (const auto& [layer, list] : before.packages) {
+    for (const auto& package : list) known.insert(package.name);
+  }
+  for (const auto& name : scope.names) {
+    if (known.contains(name)) continue;
+    const auto near = near_names(name, std::vector<std::string>(known.begin(), known.end()));
+    Diagnostic diagnostic{
+        .kind = ErrorKind::Recipe,
+        .code = "K023",
+        .message = fmt::format("{} has no package '{}' to update", lock_path(recipe).string(), printable(name))};
+    if (!near.empty()) diagnostic.hints.push_back(did_you_mean(near));
+    diagnostic.hints.emplace_back("packages of a parent image are updated in its own recipe's lock");
+    throw Error(std::move(diagnostic));
+  }
+}
+
+std::vector<std::string> age_reason(std::int64_t age, const std::optional<std::chrono::hours>& limit,
+                                    std::string_view what) {
+  if (!limit || age <= std::chrono::duration_cast<std::chrono::seconds>(*limit).count()) return {};
+  return {fmt::format("it is {} old, and the recipe's policy wants {} every {}", describe_age(age), what,
+                      describe_age(std::chrono::duration_cast<std::chrono::seconds>(*limit).count()))};
 }
 
 }  // namespace
@@ -110,45 +137,110 @@ Digest locked_part(const recipe::Recipe& recipe) {
   return sha256(bytes.bytes());
 }
 
-std::vector<std::string> staleness(const packages::Lock& lock, const LockRequest& request) {
+std::vector<std::string> staleness(const packages::Lock& lock, const LockRequest& request, ParentKnown parent) {
   std::vector<std::string> reasons;
   if (lock.recipe != locked_part(request.recipe)) reasons.emplace_back("the recipe's distribution or packages changed");
-  if (lock.from != parent_digest(request)) reasons.emplace_back("the parent image changed");
+  if (parent == ParentKnown::Yes && lock.from != parent_digest(request))
+    reasons.emplace_back("the parent image changed");
   return reasons;
+}
+
+std::string describe_age(std::int64_t seconds) {
+  const std::int64_t hours = seconds / 3600;
+  const bool in_days = hours >= 48;
+  const std::int64_t count = in_days ? hours / 24 : hours;
+  return fmt::format("{} {}{}", count, in_days ? "day" : "hour", count == 1 ? "" : "s");
+}
+
+std::optional<std::int64_t> lock_age(const packages::Lock& lock, std::int64_t now) {
+  std::optional<std::int64_t> newest;
+  for (const auto& repository : lock.repositories) newest = std::max(newest.value_or(repository.date), repository.date);
+  if (!newest) return std::nullopt;
+  return std::max<std::int64_t>(0, now - *newest);
+}
+
+std::vector<std::string> overdue(const packages::Lock& lock, const recipe::Policy& policy, std::int64_t now) {
+  const auto age = lock_age(lock, now);
+  if (!age) return {};
+  auto reasons = age_reason(*age, policy.refresh_security, "security updates");
+  for (auto& reason : age_reason(*age, policy.refresh_all, "a fresh lock")) reasons.push_back(std::move(reason));
+  return reasons;
+}
+
+std::optional<packages::Lock> load_lock(const recipe::Recipe& recipe) {
+  const fs::path path = lock_path(recipe);
+  const auto text = read_file_if_exists(path);
+  if (!text) return std::nullopt;
+  return packages::parse_lock(*text, path.string());
+}
+
+Relocked resolve_lock(const LockRequest& request, const packages::Lock* before, const packages::UpdateScope& scope,
+                      const layers::Store& store, ThreadPool& pool, Events& events, std::stop_token stop) {
+  if (before != nullptr) check_names(*before, scope, request.recipe);
+  Relocked result;
+  packages::Lock& lock = result.lock;
+  lock.recipe = locked_part(request.recipe);
+  lock.from = parent_digest(request);
+  if (has_packages(request.recipe)) {
+    auto resolve = make_request(request, store);
+    resolve.before = before;
+    resolve.scope = scope;
+    auto resolution = packages::resolve_packages(resolve, pool, events, std::move(stop));
+    lock.repositories = std::move(resolution.repositories);
+    lock.packages = std::move(resolution.packages);
+    lock.epoch = resolution.epoch;
+    result.facts = std::move(resolution.facts);
+  }
+  // A child is never older than its parent: its files would go back in time.
+  if (request.parent != nullptr) lock.epoch = std::max(lock.epoch, request.parent->config.epoch);
+  return result;
+}
+
+LockUpdate update_lock(const LockRequest& request, layers::Store& store, ThreadPool& pool, Events& events,
+                       std::stop_token stop) {
+  using What = packages::UpdateScope::What;
+  LockUpdate update{.path = lock_path(request.recipe), .before = std::nullopt, .now = {}, .facts = {}};
+  const auto scope = request.mode == LockMode::Refresh ? request.scope : packages::UpdateScope{.what = What::Nothing};
+  try {
+    update.before = load_lock(request.recipe);
+  } catch (const Error& damaged) {
+    // To make a lock anew is the way out of a damaged one. To keep some of its versions is not possible then.
+    if (scope.what != What::Everything) throw;
+    events.note(render(damaged.first()));
+  }
+  auto made = resolve_lock(request, update.before ? &*update.before : nullptr, scope, store, pool, events, stop);
+  update.now = std::move(made.lock);
+  update.facts = std::move(made.facts);
+  write_file_atomic(update.path, packages::format_lock(update.now));
+  return update;
 }
 
 packages::Lock ensure_lock(const LockRequest& request, layers::Store& store, ThreadPool& pool, Events& events,
                            std::stop_token stop) {
-  const fs::path path = lock_path(request.recipe);
-  std::optional<packages::Lock> before;
-  if (const auto text = read_file_if_exists(path)) before = packages::parse_lock(*text, path.string());
+  const std::string path = lock_path(request.recipe).string();
+  auto before = load_lock(request.recipe);
   const auto reasons = before ? staleness(*before, request) : std::vector<std::string>{};
   const auto with_epoch = [&](packages::Lock lock) {
     if (request.epoch) lock.epoch = *request.epoch;
     return lock;
   };
-  if (before && reasons.empty() && request.mode != LockMode::Refresh) return with_epoch(std::move(*before));
+  if (before && reasons.empty() && request.mode != LockMode::Refresh) {
+    if (request.now > 0) {
+      for (const auto& reason : overdue(*before, request.recipe.policy, request.now))
+        events.note(fmt::format("{}: {}; see 'blueprint lock --check'", path, reason));
+    }
+    return with_epoch(std::move(*before));
+  }
   if (request.mode == LockMode::Locked) {
     throw Error({.kind = ErrorKind::Recipe,
                  .code = "K020",
-                 .message = before ? fmt::format("{} is stale: {}", path.string(), join(reasons, "; "))
-                                   : fmt::format("{} does not exist", path.string()),
+                 .message = before ? fmt::format("{} is stale: {}", path, join(reasons, "; "))
+                                   : fmt::format("{} does not exist", path),
                  .hints = {fmt::format("run 'blueprint lock {}' and commit the file", request.recipe.file)}});
   }
-  packages::Lock now;
-  now.recipe = locked_part(request.recipe);
-  now.from = parent_digest(request);
-  if (has_packages(request.recipe)) {
-    auto resolution = packages::resolve_packages(make_request(request, store), pool, events, stop);
-    now.repositories = std::move(resolution.repositories);
-    now.packages = std::move(resolution.packages);
-    now.epoch = resolution.epoch;
-  }
-  // A child is never older than its parent: its files would go back in time.
-  if (request.parent != nullptr) now.epoch = std::max(now.epoch, request.parent->config.epoch);
-  write_file_atomic(path, packages::format_lock(now));
-  report(path, before, now, reasons, events);
-  return with_epoch(std::move(now));
+  auto update = update_lock(request, store, pool, events, std::move(stop));
+  report(update, reasons, events);
+  return with_epoch(std::move(update.now));
 }
 
 }  // namespace blueprint::builder

@@ -24,6 +24,8 @@ struct Option {
   std::string help;
   Target target;
   std::vector<std::string> choices;  ///< when not empty, the only values
+  std::string bare =
+      {};  ///< of a flag to a string whose value may be left out ("--flag", "--flag=value"): what it is then
   Completes completes = Completes::Nothing;
   bool required = false;
 };

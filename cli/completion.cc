@@ -13,7 +13,7 @@ std::vector<std::string> flag_names(const Option& option) {
   return split(option.flags, ',');
 }
 
-bool takes_value(const Option& option) { return !std::holds_alternative<bool*>(option.target); }
+bool takes_value(const Option& option) { return !std::holds_alternative<bool*>(option.target) && option.bare.empty(); }
 
 /// What completes the positional words of a command.
 Completes positional(const Command& command) {

@@ -17,7 +17,11 @@ CLI::Option* add_option(CLI::App& app, const Option& option) {
     CLI::App& app;
     const Option& option;
     CLI::Option* operator()(bool* target) const { return app.add_flag(option.flags, *target, option.help); }
-    CLI::Option* operator()(std::string* target) const { return app.add_option(option.flags, *target, option.help); }
+    CLI::Option* operator()(std::string* target) const {
+      if (option.bare.empty()) return app.add_option(option.flags, *target, option.help);
+      // A flag to CLI11, so that the next word stays what it is: "--update recipe.yaml".
+      return app.add_flag(fmt::format("{}{{{}}}", option.flags, option.bare), *target, option.help);
+    }
     CLI::Option* operator()(std::optional<std::string>* target) const {
       return app.add_option_function<std::string>(
           option.flags, [target](const std::string& text) { *target = text; }, option.help);

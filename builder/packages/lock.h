@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "builder/packages/pins.h"
 
 namespace blueprint::packages {
 
@@ -65,6 +66,17 @@ struct Lock {
 /// impossible, one of a newer format.
 [[nodiscard]] Lock parse_lock(std::string_view text, const std::string& file);
 
+/// Whether the repository is a distribution's security suite ("bookworm-security", "noble-security").
+[[nodiscard]] bool is_security(const LockedRepository& repository);
+
+/// What is known of a lock when it is made and does not stand in it.
+struct LockFacts {
+  /// "name:arch" → the newest version up to the locked one that a security suite publishes.
+  std::map<std::string, std::string> security;
+  /// Packages of the older lock that were to keep their version and could not: the archive has it no more.
+  std::vector<Pin> gone;
+};
+
 /// How one package differs between two locks.
 struct PackageChange {
   enum class Kind {
@@ -78,18 +90,29 @@ struct PackageChange {
   std::string layer;
   std::string name;
   std::string architecture;
-  std::string from;       ///< version; empty when added
-  std::string to;         ///< version; empty when removed
-  std::string why;        ///< of the newer lock, or of the older one when removed
-  bool security = false;  ///< upgraded to what a security suite publishes
+  std::string from;             ///< version; empty when added
+  std::string to;               ///< version; empty when removed
+  std::string suite;            ///< that the version comes from; of one removed, came from
+  std::string why;              ///< of the newer lock, or of the older one when removed
+  std::int64_t size_delta = 0;  ///< bytes of the .deb
+  bool security = false;        ///< what a security suite published lies between the two versions
+  bool gone = false;            ///< it was to be kept, but the archive has the older version no more
   bool operator==(const PackageChange&) const = default;
 };
 
-/// By layer, kind and name. What `lock --check` reports as pending is this for the lock and a fresh resolution.
-[[nodiscard]] std::vector<PackageChange> compare_locks(const Lock& before, const Lock& after);
+/// "upgraded", "downgraded", …
+[[nodiscard]] std::string_view kind_name(PackageChange::Kind kind);
 
-/// What changed between two locks, as text for a pull request: repositories, then per layer the changes of packages, in
-/// Markdown. Empty when nothing changed.
-[[nodiscard]] std::string format_lock_changes(const Lock& before, const Lock& after);
+/// By layer, kind and name. What `lock --check` reports as pending is this for the lock and a fresh resolution.
+/// `facts` are those of `after`; without them an upgrade counts as one of security when its suite is.
+[[nodiscard]] std::vector<PackageChange> compare_locks(const Lock& before, const Lock& after,
+                                                       const LockFacts& facts = {});
+
+/// What changed between two locks, as text for a pull request, in Markdown: a sentence that counts, repositories, then
+/// per layer the changes of packages. Empty when nothing changed.
+[[nodiscard]] std::string format_lock_changes(const Lock& before, const Lock& after, const LockFacts& facts = {});
+
+/// "3 upgraded (1 for security), 1 added"; empty when there is no change.
+[[nodiscard]] std::string count_changes(const std::vector<PackageChange>& changes);
 
 }  // namespace blueprint::packages

@@ -19,12 +19,46 @@ namespace blueprint::packages {
 namespace fs = std::filesystem;
 namespace {
 
-SolverRequest solver_request(const ResolveRequest& request, fs::path state) {
+/// Those of the old lock that come from a suite which the recipe still uses: of another release no version holds.
+std::vector<Pin> pins_of(const ResolveRequest& request, const std::vector<FetchedRepository>& repositories) {
+  std::vector<Pin> pins;
+  if (request.before == nullptr) return pins;
+  const Lock& before = *request.before;
+  const auto still_used = [&](const LockedPackage& package) {
+    const auto& old = before.repositories.at(package.repository);
+    return std::any_of(repositories.begin(), repositories.end(), [&](const FetchedRepository& repository) {
+      return repository.locked.name == old.name && repository.locked.suite == old.suite;
+    });
+  };
+  for (const auto& asked : request.asked) {
+    const auto layer = before.packages.find(asked.layer);
+    if (layer == before.packages.end()) continue;
+    for (const auto& package : layer->second) {
+      if (still_used(package)) pins.push_back({package.name, package.version, package.architecture});
+    }
+  }
+  return pins;
+}
+
+std::vector<std::string> security_lists(const std::vector<FetchedRepository>& repositories) {
+  std::vector<std::string> lists;
+  for (std::size_t r = 0; r < repositories.size(); ++r) {
+    if (!is_security(repositories[r].locked)) continue;
+    for (const auto& index : repositories[r].indices) lists.push_back(list_name(r, repositories[r], index));
+  }
+  return lists;
+}
+
+SolverRequest solver_request(const ResolveRequest& request, const std::vector<FetchedRepository>& repositories,
+                             fs::path state) {
   SolverRequest solver{.state = std::move(state),
                        .architecture = request.distribution.architecture,
                        .status = request.parent_status,
                        .extended_states = request.parent_extended_states,
-                       .layers = {}};
+                       .layers = {},
+                       .scope = request.before == nullptr ? UpdateScope{} : request.scope,
+                       .pins = pins_of(request, repositories),
+                       .security_lists = security_lists(repositories)};
   for (const auto& asked : request.asked) {
     SolverLayer layer{.words = {}, .recommends = asked.recommends};
     for (const auto& word : asked.words) layer.words.push_back(word.value);
@@ -92,7 +126,7 @@ Resolution resolve_in_cache(const ResolveRequest& request, ThreadPool& pool, Eve
 
   events.started("solve", "choosing packages");
   const auto state = prepare_lists(repositories, request.distribution.architecture, cache);
-  const auto answer = solve(solver_request(request, state), program, stop);
+  const auto answer = solve(solver_request(request, repositories, state), program, stop);
   if (!answer.faults.empty()) throw solver_error(answer.faults, request.asked);
 
   Resolution resolution;
@@ -101,10 +135,15 @@ Resolution resolve_in_cache(const ResolveRequest& request, ThreadPool& pool, Eve
     resolution.repositories.push_back(repository.locked);
     resolution.epoch = std::max(resolution.epoch, repository.locked.date);
   }
+  resolution.facts.gone = answer.gone;
   std::size_t count = 0;
   for (std::size_t i = 0; i < request.asked.size(); ++i) {
     auto locked = lock_layer(answer.layers.at(i), numbers);
     count += locked.size();
+    for (const auto& package : answer.layers[i]) {
+      if (!package.security.empty())
+        resolution.facts.security[package.name + ":" + package.architecture] = package.security;
+    }
     resolution.packages[request.asked[i].layer] = std::move(locked);
   }
   events.finished("solve", fmt::format("{} packages", count));

@@ -12,6 +12,7 @@
 #include "base/thread_pool.h"
 #include "builder/packages/lock.h"
 #include "builder/packages/mirrors.h"
+#include "builder/packages/pins.h"
 #include "builder/recipe/recipe.h"
 
 namespace blueprint::packages {
@@ -32,12 +33,15 @@ struct ResolveRequest {
   bool offline = false;
   /// The helper that links libapt-pkg; empty = `blueprint-solve` beside this program or in ../libexec/blueprint.
   std::filesystem::path solver_program;
+  const Lock* before = nullptr;  ///< null: there is nothing to keep
+  UpdateScope scope;             ///< what of `before` may become newer
 };
 
 struct Resolution {
   std::vector<LockedRepository> repositories;
   std::map<std::string, std::vector<LockedPackage>> packages;  ///< by layer, in configure order
   std::int64_t epoch = 0;                                      ///< newest Date of the repositories
+  LockFacts facts;                                             ///< what the lock itself does not say
 };
 
 /// Fetches and verifies the indices (gpgv) and lets apt's solver choose, in a child process, layer after layer, each on

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "builder/packages/index.h"
+#include "builder/packages/pins.h"
 
 // The two sides of blueprint-solve, the helper program in which libapt-pkg runs: its configuration and caches are
 // process globals, it is not thread-safe, and forking a process with threads to use it would not be safe either. The
@@ -31,7 +32,8 @@ struct SolvedPackage {
   std::string filename;
   std::uint64_t size_bytes = 0;
   std::string sha256;
-  std::string list;  ///< name of apt's list file: which index it comes from
+  std::string list;      ///< name of apt's list file: which index it comes from
+  std::string security;  ///< the newest version up to this one that a security suite publishes; may be empty
   bool manual = false;
   bool essential = false;
   std::vector<SolvedEdge> needs;
@@ -71,10 +73,14 @@ struct SolverRequest {
   std::string status;  ///< dpkg's status of the parent; empty = nothing is installed
   std::string extended_states;
   std::vector<SolverLayer> layers;
+  UpdateScope scope;
+  std::vector<Pin> pins;                    ///< what the lock has; mean nothing when the scope is Everything
+  std::vector<std::string> security_lists;  ///< apt's list files that are indices of security suites
 };
 
 struct SolverAnswer {
   std::vector<std::vector<SolvedPackage>> layers;
+  std::vector<Pin> gone;            ///< pins whose version the archive has no more: their newest version was taken
   std::vector<SolverFault> faults;  ///< when not empty, `layers` is meaningless
 };
 

@@ -30,6 +30,7 @@
 #include "base/file.h"
 #include "builder/packages/solver_apt_explain.h"
 #include "builder/packages/solver_apt_words.h"
+#include "builder/packages/solver_pins.h"
 
 namespace blueprint::packages {
 namespace fs = std::filesystem;
@@ -76,12 +77,21 @@ void configure_apt(const SolverRequest& request, const fs::path& scratch) {
   config.Set("APT::Cache-Start", std::to_string(64 << 20));
 }
 
+/// Above any that a repository gives its packages (990 for a target release), below the one that lets apt install an
+/// older version than the parent image has (apt_preferences(5)).
+constexpr signed short kPinPriority = 999;
+
 /// Whether Recommends count is a matter of the layer, so it cannot come from apt's global configuration.
 class LayerPolicy final : public pkgPolicy {
  public:
   LayerPolicy(pkgCache* cache, bool recommends) : pkgPolicy(cache), recommends_(recommends) {}
   bool IsImportantDep(pkgCache::DepIterator const& dependency) const override {
     return dependency.IsCritical() || (recommends_ && dependency->Type == pkgCache::Dep::Recommends);
+  }
+
+  /// As an entry of preferences.d for this version would. (SetPriority for a version has no effect in apt 2.6.)
+  void pin(const pkgCache::VerIterator& version) {
+    CreatePin(pkgVersionMatch::Version, version.ParentPkg().FullName(false), version.VerStr(), kPinPriority);
   }
 
  private:
@@ -97,8 +107,9 @@ struct Chosen {
 /// apt's view of what is and will be installed. To start one takes 0.15 s for Debian's 60,000 packages, so layers that
 /// ask alike share it: what one has marked is what the next finds installed.
 struct Workspace {
-  Workspace(pkgCache& cache, bool follow_recommends)
+  Workspace(pkgCache& cache, bool follow_recommends, const std::vector<pkgCache::VerIterator>& pinned)
       : recommends(follow_recommends), policy(&cache, follow_recommends), depcache(&cache, &policy) {
+    for (const auto& version : pinned) policy.pin(version);
     OpProgress silent;
     if (!depcache.Init(&silent)) throw apt_failed("start its dependency cache");
   }
@@ -303,6 +314,7 @@ SolvedPackage LayerSolver::describe(const pkgCache::PkgIterator& package, pkgRec
     auto& record = records.Lookup(file);
     const auto hashes = record.Hashes();
     const auto* sha256 = hashes.find("SHA256");
+    const auto secure = newest_in(package, request_.security_lists, version.VerStr());
     return {.name = package.Name(),
             .version = version.VerStr(),
             .architecture = version.Arch(),
@@ -310,6 +322,7 @@ SolvedPackage LayerSolver::describe(const pkgCache::PkgIterator& package, pkgRec
             .size_bytes = version->Size,
             .sha256 = sha256 == nullptr ? "" : sha256->HashValue(),
             .list = fs::path(file.File().FileName()).filename().string(),
+            .security = secure.end() ? "" : secure.VerStr(),
             .manual = (depcache_[package].Flags & pkgCache::Flag::Auto) == 0,
             .essential = (package->Flags & pkgCache::Flag::Essential) != 0,
             .needs = {}};
@@ -400,13 +413,16 @@ SolverAnswer solve_with_apt(const SolverRequest& request) {
   pkgRecords records(cache);
 
   SolverAnswer answer;
+  LayerPolicy without_pins(&cache, false);
+  auto pinned = choose_pinned(cache, without_pins, request);
+  answer.gone = std::move(pinned.gone);
   std::vector<Chosen> earlier;
   std::unique_ptr<Workspace> workspace;
   for (std::size_t i = 0; i < request.layers.size(); ++i) {
     const bool recommends = request.layers[i].recommends;
     if (!workspace || workspace->biased || workspace->recommends != recommends) {
       workspace.reset();  // two of them at a time would cost 100 MB
-      workspace = std::make_unique<Workspace>(cache, recommends);
+      workspace = std::make_unique<Workspace>(cache, recommends, pinned.versions);
     }
     LayerSolver solver(cache, *workspace, request, i);
     answer.faults = solver.solve(earlier);

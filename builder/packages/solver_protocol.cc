@@ -3,6 +3,25 @@
 #include "base/json.h"
 
 namespace blueprint::packages {
+namespace {
+
+Json pins_json(const std::vector<Pin>& pins) {
+  Json list = Json::array();
+  for (const auto& pin : pins) list.push_back({pin.name, pin.version, pin.architecture});
+  return list;
+}
+
+std::vector<Pin> read_pins(const Json& list) {
+  std::vector<Pin> pins;
+  for (const auto& pin : list) {
+    pins.push_back({.name = pin.at(0).get<std::string>(),
+                    .version = pin.at(1).get<std::string>(),
+                    .architecture = pin.at(2).get<std::string>()});
+  }
+  return pins;
+}
+
+}  // namespace
 
 std::string encode_request(const SolverRequest& request) {
   Json layers = Json::array();
@@ -14,7 +33,11 @@ std::string encode_request(const SolverRequest& request) {
                      {"architecture", request.architecture},
                      {"status", request.status},
                      {"extended_states", request.extended_states},
-                     {"layers", layers}};
+                     {"layers", layers},
+                     {"update", static_cast<int>(request.scope.what)},
+                     {"names", request.scope.names},
+                     {"pins", pins_json(request.pins)},
+                     {"security_lists", request.security_lists}};
   // A dpkg status may hold bytes that are not UTF-8 (a maintainer's name); the solver does not look at those fields.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -25,7 +48,11 @@ SolverRequest decode_request(std::string_view text) {
                         .architecture = json.at("architecture").get<std::string>(),
                         .status = json.at("status").get<std::string>(),
                         .extended_states = json.at("extended_states").get<std::string>(),
-                        .layers = {}};
+                        .layers = {},
+                        .scope = {.what = static_cast<UpdateScope::What>(json.at("update").get<int>()),
+                                  .names = json.at("names").get<std::vector<std::string>>()},
+                        .pins = read_pins(json.at("pins")),
+                        .security_lists = json.at("security_lists").get<std::vector<std::string>>()};
   for (const auto& layer : json.at("layers")) {
     request.layers.push_back({.words = layer.at("words").get<std::vector<std::string>>(),
                               .recommends = layer.at("recommends").get<bool>(),
@@ -48,6 +75,7 @@ std::string encode_answer(const SolverAnswer& answer) {
                           {"size", package.size_bytes},
                           {"sha256", package.sha256},
                           {"list", package.list},
+                          {"security", package.security},
                           {"manual", package.manual},
                           {"essential", package.essential},
                           {"needs", needs}});
@@ -63,7 +91,7 @@ std::string encode_answer(const SolverAnswer& answer) {
                       {"choices", fault.choices},
                       {"lines", fault.lines}});
   }
-  const Json json = {{"layers", layers}, {"faults", faults}};
+  const Json json = {{"layers", layers}, {"gone", pins_json(answer.gone)}, {"faults", faults}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -80,6 +108,7 @@ SolverAnswer decode_answer(std::string_view text) {
                             .size_bytes = entry.at("size").get<std::uint64_t>(),
                             .sha256 = entry.at("sha256").get<std::string>(),
                             .list = entry.at("list").get<std::string>(),
+                            .security = entry.at("security").get<std::string>(),
                             .manual = entry.at("manual").get<bool>(),
                             .essential = entry.at("essential").get<bool>(),
                             .needs = {}};
@@ -91,6 +120,7 @@ SolverAnswer decode_answer(std::string_view text) {
     }
     answer.layers.push_back(std::move(packages));
   }
+  answer.gone = read_pins(json.at("gone"));
   for (const auto& fault : json.at("faults")) {
     answer.faults.push_back({.kind = static_cast<SolverFault::Kind>(fault.at("kind").get<int>()),
                              .layer = fault.at("layer").get<std::size_t>(),

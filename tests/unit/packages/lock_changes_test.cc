@@ -34,14 +34,16 @@ Lock lock_of(std::vector<LockedPackage> packages) {
 TEST_CASE("a changelog of two locks says what moved, which way, and what is a security update") {
   const auto before = lock_of({package("curl", "7.88.1-10+deb12u8"), package("git", "1:2.39.5-0"),
                                package("jq", "1.6-2"), package("old", "1")});
-  const auto after = lock_of({package("curl", "7.88.1-10+deb12u9", 1), package("git", "1:2.39.4-0"),
-                              package("jq", "1.6-2"), package("libonig5", "6.9.8-1", 0, "jq")});
+  auto after = lock_of({package("curl", "7.88.1-10+deb12u9", 1), package("git", "1:2.39.4-0"), package("jq", "1.6-2"),
+                        package("libonig5", "6.9.8-1", 0, "jq")});
+  after.packages["tools"][0].size_bytes = 2049;
   CHECK(format_lock_changes(before, after) ==
+        "1 upgraded (1 for security), 1 downgraded, 1 added, 1 removed; +2.00 KiB of packages\n\n"
         "### tools\n\n"
-        "- upgraded `curl` 7.88.1-10+deb12u8 → 7.88.1-10+deb12u9 (security)\n"
-        "- **downgraded** `git` 1:2.39.5-0 → 1:2.39.4-0\n"
-        "- added `libonig5` 6.9.8-1 (needed by jq)\n"
-        "- removed `old` 1\n");
+        "- upgraded `curl` 7.88.1-10+deb12u8 → 7.88.1-10+deb12u9 (bookworm-security, security, +2.00 KiB)\n"
+        "- **downgraded** `git` 1:2.39.5-0 → 1:2.39.4-0 (bookworm)\n"
+        "- added `libonig5` 6.9.8-1 (bookworm, needed by jq, +1 B)\n"
+        "- removed `old` 1 (bookworm, -1 B)\n");
   CHECK(format_lock_changes(before, before).empty());
   const auto changes = compare_locks(before, after);
   REQUIRE(changes.size() == 4);
@@ -51,8 +53,21 @@ TEST_CASE("a changelog of two locks says what moved, which way, and what is a se
                                     .architecture = "amd64",
                                     .from = "7.88.1-10+deb12u8",
                                     .to = "7.88.1-10+deb12u9",
+                                    .suite = "bookworm-security",
                                     .why = "asked for",
+                                    .size_delta = 2048,
                                     .security = true});
+}
+
+TEST_CASE("an upgrade past a security update is one, whatever suite the newest version is in") {
+  const auto before = lock_of({package("curl", "1-1"), package("git", "1-2")});
+  const auto after = lock_of({package("curl", "1-3"), package("git", "1-3")});
+  const LockFacts facts{.security = {{"curl:amd64", "1-2"}, {"git:amd64", "1-2"}}, .gone = {{"git", "1-2", "amd64"}}};
+  CHECK(format_lock_changes(before, after, facts) ==
+        "2 upgraded (1 for security); +0 B of packages\n\n"
+        "### tools\n\n"
+        "- upgraded `curl` 1-1 → 1-3 (bookworm, security)\n"
+        "- upgraded `git` 1-2 → 1-3 (bookworm, the archive has the older version no more)\n");
 }
 
 TEST_CASE("another key, another repository and a package replaced under its version are told") {
@@ -62,11 +77,12 @@ TEST_CASE("another key, another repository and a package replaced under its vers
   after.repositories[1].suite = "bookworm-updates";
   after.packages["tools"][0].sha256 = sha256(std::string_view("other"));
   CHECK(format_lock_changes(before, after) ==
+        "1 replaced; +0 B of packages\n\n"
         "- **another key** signs `debian` bookworm: AA → BB\n"
         "- added repository `debian-security` bookworm-updates\n"
         "- removed repository `debian-security` bookworm-security\n\n"
         "### tools\n\n"
-        "- **replaced** `curl` 1: the same version with other content\n");
+        "- **replaced** `curl` 1: the same version with other content (bookworm)\n");
 }
 
 TEST_CASE("versions are ordered as dpkg orders them") {

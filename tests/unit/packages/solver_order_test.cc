@@ -121,12 +121,19 @@ TEST_CASE("each package says why it is there by a shortest way from what was ask
 }
 
 TEST_CASE("requests and answers of the solver survive the wire") {
-  const SolverRequest request{.state = "/a b",
-                              .architecture = "amd64",
-                              .status = "Package: x\n",
-                              .extended_states = "y",
-                              .layers = {{.words = {"a", "b=1.*"}, .recommends = true, .base = Base::Standard}, {}}};
+  SolverRequest request{.state = "/a b",
+                        .architecture = "amd64",
+                        .status = "Package: x\n",
+                        .extended_states = "y",
+                        .layers = {{.words = {"a", "b=1.*"}, .recommends = true, .base = Base::Standard}, {}}};
+  request.scope = {.what = UpdateScope::What::Named, .names = {"a", "b"}};
+  request.pins = {{"a", "1:2-3", "all"}};
+  request.security_lists = {"list"};
   const auto read = decode_request(encode_request(request));
+  CHECK(read.scope.what == UpdateScope::What::Named);
+  CHECK(read.scope.names == request.scope.names);
+  CHECK(read.pins == request.pins);
+  CHECK(read.security_lists == request.security_lists);
   CHECK(read.state == request.state);
   CHECK(read.status == request.status);
   REQUIRE(read.layers.size() == 2);
@@ -141,15 +148,19 @@ TEST_CASE("requests and answers of the solver survive the wire") {
                      .size_bytes = 7,
                      .sha256 = "00",
                      .list = "l",
+                     .security = "0.9",
                      .manual = true,
                      .essential = true,
                      .needs = {{0, Needs::Recommends}}}}};
   answer.faults = {
       {.kind = SolverFault::Kind::Virtual, .layer = 1, .word = 2, .subject = "s", .choices = {"c"}, .lines = {"l"}}};
+  answer.gone = {{"b", "1", "amd64"}};
   const auto heard = decode_answer(encode_answer(answer));
+  CHECK(heard.gone == answer.gone);
   REQUIRE(heard.layers.size() == 1);
   CHECK(heard.layers[0][0].needs == answer.layers[0][0].needs);
   CHECK(heard.layers[0][0].size_bytes == 7);
+  CHECK(heard.layers[0][0].security == "0.9");
   CHECK(heard.faults[0].choices == std::vector<std::string>{"c"});
   CHECK(heard.faults[0].word == 2);
 }

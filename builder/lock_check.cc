@@ -1,0 +1,63 @@
+#include "builder/lock_check.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "builder/plan_build.h"
+#include "builder/recipe_lock.h"
+
+namespace blueprint::builder {
+namespace {
+
+constexpr const char* kNoParent = "its parent image is not in the store: build it to know whether it changed";
+
+/// What the archives have that the lock does not.
+void look_for_updates(const LockRequest& request, const packages::Lock& lock, layers::Store& store, ThreadPool& pool,
+                      Events& events, std::stop_token stop, LockCheck& check) {
+  if (request.offline) {
+    check.not_known = "the network may not be used";
+    return;
+  }
+  try {
+    const auto fresh = resolve_lock(request, &lock, {}, store, pool, events, std::move(stop));
+    check.pending = packages::compare_locks(lock, fresh.lock, fresh.facts);
+  } catch (const Error& error) {
+    if (!check.is_stale() || error.first().kind != ErrorKind::Network) throw;
+    check.not_known = error.first().message;
+  }
+}
+
+}  // namespace
+
+LockCheck check_lock(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, std::int64_t now,
+                     ThreadPool& pool, Events& events, std::stop_token stop) {
+  LockCheck check{.path = lock_path(recipe)};
+  const auto lock = load_lock(recipe);
+  if (!lock) {
+    check.not_known = "there is no lock";
+    return check;
+  }
+  check.exists = true;
+  check.age_seconds = lock_age(*lock, now);
+  if (check.age_seconds) check.date = now - *check.age_seconds;
+  std::optional<layers::ImageRecord> parent;
+  if (!recipe.from.value.empty()) parent = find_parent(recipe, store, options);
+  const bool parent_missing = !recipe.from.value.empty() && !parent;
+  const LockRequest request{
+      .recipe = recipe, .parent = parent ? &*parent : nullptr, .mirrors = options.mirrors, .offline = options.offline};
+  check.stale = staleness(*lock, request, parent_missing ? ParentKnown::No : ParentKnown::Yes);
+  const bool fits = check.stale.empty();
+  for (auto& reason : overdue(*lock, recipe.policy, now)) check.stale.push_back(std::move(reason));
+  if (parent_missing) {
+    check.not_known = kNoParent;
+  } else if (!fits) {
+    check.not_known = "the lock is to be made anew first";
+  } else {
+    look_for_updates(request, *lock, store, pool, events, std::move(stop), check);
+  }
+  return check;
+}
+
+}  // namespace blueprint::builder
