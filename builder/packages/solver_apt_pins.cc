@@ -7,7 +7,7 @@
 // package moves at most once, to the newest version, so the walk ends. It may let go of one pin more than a perfect
 // search would; it never keeps a combination that apt would refuse and that the newest versions would not have.
 
-#include "builder/packages/solver_pins.h"
+#include "builder/packages/solver_apt_pins.h"
 
 #include <algorithm>
 #include <filesystem>
