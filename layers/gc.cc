@@ -117,7 +117,9 @@ class Collector {
   }
 
   void forget_images() {
-    if (!dry()) store_.remove_images({marks_.images_to_forget.begin(), marks_.images_to_forget.end()});
+    std::vector<Digest> entries(marks_.images_to_forget.begin(), marks_.images_to_forget.end());
+    entries.insert(entries.end(), marks_.orphans.begin(), marks_.orphans.end());
+    if (!dry()) store_.remove_images(entries);
     for (std::size_t i = 0; i < marks_.images_to_forget.size(); ++i) count("images", 0);
     for (const auto& path : entries_of(store_.root())) {
       if (is_leftover(path) && fs::is_regular_file(path)) unlink_file("temporary", path);

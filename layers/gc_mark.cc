@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "layers/image_json.h"
+#include "layers/index_file.h"
 #include "layers/store_errors.h"
 #include "layers/store_lease.h"
 #include "layers/store_touch.h"
@@ -70,6 +71,7 @@ void mark_images(const Store& store, Marks& marks) {
   for (const auto& entry : index.at("manifests")) {
     const auto digest = Digest::parse(entry.at("digest").get<std::string>());
     if (!digest) continue;
+    if (subject_of(entry)) continue;  // goes with its image, below
     const bool ours = entry.value("artifactType", Json()) == Json(kArtifactType);
     const bool tagged = entry.contains("annotations") && entry["annotations"].contains(kRefName);
     const bool young = used_at(store.blob_path(*digest)) >= marks.young_since;
@@ -77,6 +79,17 @@ void mark_images(const Store& store, Marks& marks) {
       mark_document(store, *digest, marks.blobs);
     } else {
       forgotten.insert(*digest);
+    }
+  }
+  for (const auto& entry : index.at("manifests")) {
+    const auto subject = subject_of(entry);
+    const auto digest = Digest::parse(entry.at("digest").get<std::string>());
+    if (!subject || !digest) continue;
+    if (marks.blobs.contains(*subject)) {
+      mark_document(store, *digest, marks.blobs);
+    } else {
+      mark_document(store, *digest, marks.blobs_to_forget);
+      if (!forgotten.contains(*subject)) marks.orphans.insert(*digest);
     }
   }
   for (const auto& image : forgotten) {

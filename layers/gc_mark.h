@@ -17,6 +17,7 @@ using Clock = std::chrono::system_clock;
 struct Marks {
   DigestSet blobs;             ///< in use
   DigestSet images_to_forget;  ///< listed, but without tag, lease or youth
+  DigestSet orphans;           ///< listed attachments of images that are not listed
   DigestSet blobs_to_forget;   ///< of those images: go after index.json does not name them any more
   DigestSet debs;              ///< named by kept keys
   std::vector<std::filesystem::path> old_keys;

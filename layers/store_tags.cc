@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "layers/image_json.h"
+#include "layers/index_file.h"
 #include "layers/store.h"
 #include "layers/store_errors.h"
 #include "layers/store_touch.h"
@@ -50,22 +51,6 @@ std::string full_tag(std::string_view name) {
   return last.find(':') == std::string_view::npos ? fmt::format("{}:latest", name) : std::string(name);
 }
 
-struct IndexFile {
-  fs::path path;
-  Json json;
-
-  explicit IndexFile(const fs::path& root) : path(root / "index.json") {
-    json = Json::parse(blueprint::read_file(path), nullptr, false);
-    const bool usable = json.is_object() && json.contains("manifests") && json["manifests"].is_array() &&
-                        std::ranges::all_of(json["manifests"], [](const Json& entry) {
-                          return entry.is_object() && entry.contains("digest") && entry["digest"].is_string();
-                        });
-    if (!usable) throw damaged_store_file(path, "it is not an OCI image index");
-  }
-  Json& entries() { return json["manifests"]; }
-  void write() const { write_file_atomic(path, json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
-};
-
 std::string tag_of(const Json& entry) {
   const auto annotations = entry.find("annotations");
   if (annotations == entry.end() || !annotations->is_object()) return {};
@@ -101,8 +86,6 @@ void drop_tag(Json& entries, std::string_view tag) {
     if ((*found)["annotations"].empty()) found->erase("annotations");
   }
 }
-
-fs::path index_lock(const fs::path& root) { return root / "locks/index"; }
 
 }  // namespace
 
@@ -168,7 +151,10 @@ void Store::remove_images(const std::vector<Digest>& manifests) {
   Json kept = Json::array();
   for (const auto& entry : index.entries()) {
     const auto digest = digest_of(entry);
-    if (!digest || std::ranges::count(manifests, *digest) == 0) kept.push_back(entry);
+    const auto subject = subject_of(entry);
+    const bool goes = (digest && std::ranges::count(manifests, *digest) != 0) ||
+                      (subject && std::ranges::count(manifests, *subject) != 0);
+    if (!goes) kept.push_back(entry);
   }
   if (kept.size() == index.entries().size()) return;
   index.entries() = std::move(kept);
