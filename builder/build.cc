@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "builder/image_assembly.h"
+#include "builder/image_documents.h"
 #include "builder/make_step.h"
 #include "builder/policy.h"
 #include "builder/recipe_tests.h"
@@ -186,7 +187,8 @@ BuildResult Build::run() {
                        .mode = options_.lock,
                        .mirrors = options_.mirrors,
                        .offline = options_.offline,
-                       .epoch = options_.epoch},
+                       .epoch = options_.epoch,
+                       .now = options_.now},
                       store_, pool_, events_, stop_);
   const auto planned = ready_layers();
   // From here on the plan is immutable.
@@ -198,6 +200,14 @@ BuildResult Build::run() {
   result.record = assemble_image(
       {.recipe = recipe_, .parent = parent_ ? &*parent_ : nullptr, .layers = layers_, .epoch = lock_.epoch}, store_);
   result.image = result.record.digest;
+  attach_documents({.recipe = recipe_,
+                    .image = result.record,
+                    .parent = parent_ ? &*parent_ : nullptr,
+                    .lock = lock_,
+                    .layers = planned,
+                    .params = options_.params,
+                    .version = options_.version},
+                   store_);
   check_policy(recipe_, result.record, store_);
   if (options_.tests == TestUse::Run) run_recipe_tests(recipe_, result.record, store_, pool_, events_, stop_);
   result.tag = options_.tag.value_or(recipe_.name.value);

@@ -139,6 +139,7 @@ layers::ImageRecord resolve_from(const recipe::Recipe& recipe, layers::Store& st
     parent_options.building.push_back(fs::weakly_canonical(recipe.file));
     refuse_cycle(*parent, parent_options.building, recipe.from.where);
     parent_options.tag.reset();
+    parent_options.params.clear();
     parent_options.cache = options.cache == CacheUse::Require ? CacheUse::Require : CacheUse::Use;
     if (options.lock == LockMode::Refresh) parent_options.lock = LockMode::Update;
     try {

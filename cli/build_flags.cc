@@ -1,11 +1,14 @@
 #include "cli/build_flags.h"
 
+#include <chrono>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "builder/recipe/dockerfile.h"
 #include "cli/secret_source.h"
+#include "cli/version.h"
 
 namespace blueprint::cli {
 namespace {
@@ -62,6 +65,10 @@ builder::BuildOptions build_options(Context& context, const RecipeFlags& flags) 
     options.mirrors.by_name[name] = url;
   }
   options.offline = flags.offline;
+  for (const auto& word : flags.params) options.params.insert(split_pair(word, "--param"));
+  options.version = version_number();
+  options.now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   options.epoch = context.settings().epoch;
   options.secret = read_secret;
   return options;

@@ -1,4 +1,3 @@
-#include <chrono>
 #include <memory>
 
 #include <fmt/chrono.h>
@@ -29,10 +28,6 @@ struct Flags {
   std::string update;  ///< empty = not said
   bool json = false;
 };
-
-std::int64_t now_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 packages::UpdateScope scope_of(const std::string& words) {
   using What = packages::UpdateScope::What;
@@ -107,8 +102,9 @@ void print_check(const builder::LockCheck& check) {
 
 int run_check(Context& context, const Flags& flags) {
   const auto recipe = load_recipe(context, flags.recipe);
-  const auto check = builder::check_lock(recipe, context.store(), build_options(context, flags.recipe), now_seconds(),
-                                         context.pool(), context.events(), context.stop());
+  const auto options = build_options(context, flags.recipe);
+  const auto check = builder::check_lock(recipe, context.store(), options, options.now, context.pool(),
+                                         context.events(), context.stop());
   context.end_progress();
   if (flags.json) {
     print_check_json(check);
@@ -131,7 +127,7 @@ builder::LockRequest lock_request(const recipe::Recipe& recipe, const std::optio
           .parent = parent ? &*parent : nullptr,
           .mirrors = options.mirrors,
           .offline = options.offline,
-          .now = now_seconds()};
+          .now = options.now};
 }
 
 std::size_t count_packages(const packages::Lock& lock) {
