@@ -77,6 +77,14 @@ Sha256& Sha256::update(std::span<const std::byte> bytes) {
 
 Sha256& Sha256::update(std::string_view text) { return update(std::as_bytes(std::span(text.data(), text.size()))); }
 
+Digest Sha256::so_far() const {
+  State copy;
+  if (EVP_MD_CTX_copy_ex(copy.context, state_->context) != 1) throw bug("the state of a digest cannot be copied");
+  Digest digest;
+  EVP_DigestFinal_ex(copy.context, digest.bytes.data(), nullptr);
+  return digest;
+}
+
 Digest Sha256::finish() {
   Digest digest;
   EVP_DigestFinal_ex(state_->context, digest.bytes.data(), nullptr);

@@ -40,7 +40,9 @@ class Sha256 {
 
   Sha256& update(std::span<const std::byte> bytes);
   Sha256& update(std::string_view text);
-  /// The digest of all that was given since construction or the last finish(); starts over.
+  /// The digest of all that was given since construction or the last finish(); goes on.
+  [[nodiscard]] Digest so_far() const;
+  /// The same; starts over.
   [[nodiscard]] Digest finish();
 
  private:

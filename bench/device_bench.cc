@@ -67,7 +67,7 @@ std::string data(std::size_t size, std::mt19937_64& random) {
 Digest write_layer(Store& store, std::uint32_t extents, std::mt19937_64& random) {
   LayerIndex index;
   index.device_bytes = 2ULL << 30;
-  FrameCompressor zstd(3);
+  FrameCompressor zstd = FrameCompressor::for_data();
   const auto path = store.tmp() / "layer";
   AtomicFile file(path);
   Sha256 hash;

@@ -13,7 +13,7 @@ namespace blueprint::layers {
 
 inline constexpr std::uint32_t kBlockSize = 4096;
 /// Most bytes of uncompressed data in one frame: the unit of reading and of compression.
-inline constexpr std::uint32_t kMaxFrameSize = 128 * 1024;
+inline constexpr std::uint32_t kMaxFrameSize = 512 * 1024;
 
 enum class FileType : std::uint8_t { Regular, Directory, Symlink, CharDevice, BlockDevice, Fifo, Socket };
 
@@ -72,7 +72,7 @@ struct Change {
   /// Regular files.
   std::uint64_t size = 0;
   /// Identity of the data: for up to one frame of bytes, SHA-256 of the bytes; beyond, SHA-256 of the concatenated
-  /// SHA-256s of its pieces of 128 KiB (so a large file's frames are hashed once). Holes count as zeros.
+  /// SHA-256s of its pieces of 512 KiB (so a large file's frames are hashed once). Holes count as zeros.
   Digest data_digest;
   std::vector<DataPiece> pieces;
   bool operator==(const Change&) const = default;

@@ -34,7 +34,7 @@ void Citable::add(const Digest& layer, std::shared_ptr<const LayerIndex> index) 
   for (std::uint32_t i = 0; i < index->changes.size(); ++i) {
     const Change& change = index->changes[i];
     if (change.kind == ChangeKind::Put && change.type == FileType::Regular && change.link_to.empty() &&
-        change.size > 0 && change.size <= kMaxFrameSize) {
+        change.size > 0) {
       files_.try_emplace(change.data_digest, FileKey{number, i});
     }
   }

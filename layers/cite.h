@@ -18,8 +18,8 @@ struct CitableFrame {
   Frame frame;  ///< frame.blob means nothing here
 };
 
-/// What earlier layers hold and a new one need not store again: frames by their digest, and small files (up to a frame)
-/// by theirs. Immutable once filled; then thread-safe.
+/// What earlier layers hold and a new one need not store again: frames and files, each by their digest. Immutable once
+/// filled; then thread-safe.
 class Citable {
  public:
   /// Adds what layer `layer` stores or cites. Of equal frames the first that was added counts.
@@ -27,7 +27,7 @@ class Citable {
 
   [[nodiscard]] const CitableFrame* find_frame(const Digest& digest) const;
 
-  /// The pieces of a regular file's data, with the frames they are in.
+  /// A regular file that is not empty: the pieces of its data, with the frames they are in.
   struct File {
     const LayerIndex* index = nullptr;  ///< lives as long as this Citable
     const Change* change = nullptr;

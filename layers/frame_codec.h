@@ -16,7 +16,10 @@ namespace blueprint::layers {
 /// thread-safe.
 class FrameCompressor {
  public:
+  /// One of zstd's own levels.
   explicit FrameCompressor(int level);
+  /// What the data of layers is compressed with.
+  [[nodiscard]] static FrameCompressor for_data();
   ~FrameCompressor();
   FrameCompressor(FrameCompressor&&) noexcept;
   FrameCompressor& operator=(FrameCompressor&&) noexcept;

@@ -117,7 +117,7 @@ void decode_frames(Columns& columns, std::uint64_t frames_size, LayerIndex& inde
   }
   columns.require(ends[0] == frames_size, "the frames of this blob do not end where the index begins");
   for (Frame& frame : index.frames) {
-    frame.size = kBlockSize * columns.number32(1, kBlocksPerFrame, "a frame has no block, or more than 32");
+    frame.size = kBlockSize * columns.number32(1, kBlocksPerFrame, "a frame has no block, or more than 128");
   }
   for (Frame& frame : index.frames) frame.digest = columns.digest();
 }

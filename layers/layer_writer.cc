@@ -48,7 +48,8 @@ using ext4::BlockRanges;
 constexpr std::size_t kWindow = 32;
 constexpr std::uint64_t kScanBytes = 256ULL << 20;
 constexpr std::uint64_t kDeviceGrain = 128ULL << 20;
-constexpr std::uint32_t kFrameBlocks = kMaxFrameSize / kBlockSize;
+/// Frames of metadata are smaller than those of files: 128 KiB. A changed inode takes its neighbours along.
+constexpr std::uint32_t kFrameBlocks = 32;
 
 bool is_zeros(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
@@ -97,6 +98,7 @@ class Writing {
     prepare_changes();
     open_parent();
     collect_citable();
+    cite_known_files();
     author_->apply(changes_);
     files_ = author_->files();
     place_files();
@@ -114,6 +116,7 @@ class Writing {
   void prepare_changes();
   void open_parent();
   void collect_citable();
+  void cite_known_files();
   void place_files();
   [[nodiscard]] std::vector<BlockRange> stored_data(const PlannedChange& planned) const;
   void stream_data();
@@ -197,6 +200,20 @@ void Writing::collect_citable() {
   }
 }
 
+// Whoever knows the digest of a file's data has read it once. Where a layer has that data too, nobody reads it again: a
+// layer of files that is re-applied to a changed parent costs its metadata.
+void Writing::cite_known_files() {
+  for (PlannedChange& planned : changes_) {
+    const Change& change = planned.change;
+    if (!std::holds_alternative<HostFile>(planned.source) || change.size == 0 || change.data_digest == Digest()) {
+      continue;
+    }
+    if (const auto known = citable_.find_file(change.data_digest, change.size)) {
+      planned.source = StoredFile{known->layer, known->change->path};
+    }
+  }
+}
+
 // A file gets blocks for all of its size, and gives its holes back later: nobody has read it yet. One that is larger
 // than kScanBytes is read twice instead, because it could be larger than the device and mostly holes.
 void Writing::place_files() {
@@ -273,7 +290,7 @@ MadeData Writing::with_tools(Work&& work) {
       idle_tools_.pop_back();
     }
   }
-  if (!tools) tools = std::make_unique<DataTools>(options_.compression_level);
+  if (!tools) tools = std::make_unique<DataTools>();
   MadeData data = work(*tools);
   const std::lock_guard lock(tools_mutex_);
   idle_tools_.push_back(std::move(tools));

@@ -19,7 +19,6 @@ struct WriteOptions {
   std::int64_t epoch = 0;                    ///< every time in the file system is clamped to it; 0 = 1970
   std::uint64_t device_bytes = 16ULL << 30;  ///< of a new file system (no parent); a multiple of 128 MiB
   std::vector<Digest> cite;  ///< layers whose frames may be cited besides the parents': a previous build
-  int compression_level = 3;
 };
 
 struct WriteResult {

@@ -1,6 +1,7 @@
 #include "layers/layer_writer_jobs.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <utility>
 
@@ -9,8 +10,8 @@
 namespace blueprint::layers {
 namespace {
 
-constexpr std::uint64_t kPiecesPerJob = 8;
-constexpr std::uint64_t kCutEvery = 16;
+constexpr std::uint64_t kPiecesPerJob = 2;
+constexpr std::uint64_t kCutEvery = 64;
 
 using Bytes = std::vector<std::byte>;
 
@@ -44,10 +45,10 @@ class Maker {
   Maker(const Citable& citable, DataTools& tools) : citable_(citable), tools_(tools) {}
 
   /// Makes a frame of whole blocks, unless it is cited. Returns its number.
-  std::uint32_t add_frame(Bytes bytes) {
+  std::uint32_t add_frame(Bytes bytes, const Digest& digest) {
     MadeFrame frame;
     frame.size = static_cast<std::uint32_t>(bytes.size());
-    frame.digest = digest_of(bytes);
+    frame.digest = digest;
     if (const CitableFrame* cited = citable_.find_frame(frame.digest)) {
       frame.cited = *cited;
     } else {
@@ -70,12 +71,13 @@ class Maker {
     const std::vector<DataRun> runs = find_holes(bytes);
     const bool solid = runs.size() == 1 && !runs.front().hole;
     if (solid) {
-      const bool whole = bytes.size() == unpadded;
-      const Digest unpadded_digest = whole ? Digest() : digest_of(std::span(bytes).first(unpadded));
+      // One pass for both digests: that of the frame goes on where that of the file ends.
+      const Digest unpadded_digest = tools_.hash.update(std::span(bytes).first(unpadded)).so_far();
+      const Digest digest = tools_.hash.update(std::span(bytes).subspan(unpadded)).finish();
       const auto blocks = static_cast<std::uint32_t>(bytes.size() / kBlockSize);
-      const std::uint32_t frame = add_frame(std::move(bytes));
+      const std::uint32_t frame = add_frame(std::move(bytes), digest);
       data_.pieces.push_back({file, offset / kBlockSize, blocks, frame, 0});
-      data_.digests.push_back({file, whole ? data_.frames[frame].digest : unpadded_digest});
+      data_.digests.push_back({file, unpadded_digest});
       return;
     }
     data_.digests.push_back({file, digest_of(std::span(bytes).first(unpadded))});
@@ -93,11 +95,13 @@ class Maker {
       data_.pieces.push_back(piece);
     }
     if (kept.empty()) return;
-    const std::uint32_t frame = add_frame(std::move(kept));
+    const Digest digest = digest_of(kept);
+    const std::uint32_t frame = add_frame(std::move(kept), digest);
     for (const std::size_t number : waiting) data_.pieces[number].frame = frame;
   }
 
   MadeData& data() { return data_; }
+  DataTools& tools() { return tools_; }
 
  private:
   const Citable& citable_;
@@ -150,44 +154,90 @@ MadeData make_pieces(const DataJob& job, const PlannedChange& planned, Maker& ma
   return std::move(maker.data());
 }
 
-/// Reads the files one behind the other; those that are stored somewhere are left out of the frame.
+/// Packs small files one behind the other into a frame. The digest of the frame goes on where that of its first file
+/// ends, so that the file is hashed once.
+class Packing {
+ public:
+  Packing(const Citable& citable, Maker& maker) : citable_(citable), maker_(maker) {}
+
+  void reserve(std::uint64_t bytes) { packed_.reserve(bytes); }
+
+  void add(std::size_t file, const PlannedChange& planned) {
+    const std::size_t size = planned.change.size;
+    const std::size_t at = packed_.size();
+    packed_.resize(at + blocks_of(size) * kBlockSize);
+    const auto bytes = std::span(packed_).subspan(at);
+    SourceReader(planned).read(0, bytes.first(size));
+    const Digest digest = digest_of_next(at, bytes.first(size));
+    if (const auto stored = citable_.find_file(digest, size)) {
+      truncate(at, at);
+      add_cited(maker_.data(), *stored, file);
+      return;
+    }
+    maker_.data().digests.push_back({file, digest});
+    const std::vector<DataRun> runs = find_holes(bytes);
+    std::size_t end = at;
+    for (const DataRun& run : runs) end = keep(file, run, bytes, end);
+    if (end < packed_.size()) truncate(at, end);
+  }
+
+  /// Makes the frame, if there is anything in it.
+  void finish() {
+    if (packed_.empty()) return;
+    const Digest digest = hash().update(std::span(packed_).subspan(hashed_)).finish();
+    const std::uint32_t frame = maker_.add_frame(std::move(packed_), digest);
+    for (const std::size_t piece : waiting_) maker_.data().pieces[piece].frame = frame;
+  }
+
+ private:
+  Sha256& hash() { return maker_.tools().frame_hash; }
+
+  Digest digest_of_next(std::size_t at, std::span<const std::byte> bytes) {
+    if (at > 0) return maker_.digest_of(bytes);
+    hashed_ = bytes.size();
+    return hash().update(bytes).so_far();
+  }
+
+  /// Moves the data of `run` to `end`; where it ends then.
+  std::size_t keep(std::size_t file, const DataRun& run, std::span<const std::byte> bytes, std::size_t end) {
+    MadePiece piece{file, run.first, run.blocks, DataPiece::kHole, 0};
+    if (!run.hole) {
+      piece.frame_block = static_cast<std::uint32_t>(end / kBlockSize);
+      waiting_.push_back(maker_.data().pieces.size());
+      const auto part = bytes.subspan(run.first * std::size_t{kBlockSize}, run.blocks * std::size_t{kBlockSize});
+      if (part.data() != packed_.data() + end) std::memmove(packed_.data() + end, part.data(), part.size());
+      end += part.size();
+    }
+    maker_.data().pieces.push_back(piece);
+    return end;
+  }
+
+  /// The file that begins at `at` is not, or not as it is, in the frame.
+  void truncate(std::size_t at, std::size_t end) {
+    packed_.resize(end);
+    if (at > 0) return;
+    static_cast<void>(hash().finish());
+    hashed_ = 0;
+  }
+
+  const Citable& citable_;
+  Maker& maker_;
+  Bytes packed_;
+  std::size_t hashed_ = 0;            ///< so many bytes of packed_ are in hash()
+  std::vector<std::size_t> waiting_;  ///< pieces that get the number of the frame
+};
+
+/// Files that are stored somewhere are left out of the frame.
 MadeData make_small_files(const DataJob& job, const std::vector<PlannedChange>& changes,
                           std::span<const std::size_t> files, const Citable& citable, Maker& maker) {
-  MadeData& data = maker.data();
-  Bytes packed;
-  std::vector<std::size_t> waiting;
-  for (std::size_t file = job.first_file; file < job.first_file + job.file_count; ++file) {
-    const PlannedChange& planned = changes[files[file]];
-    const std::size_t size = planned.change.size;
-    const std::size_t at = packed.size();
-    packed.resize(at + blocks_of(size) * kBlockSize);
-    const auto bytes = std::span(packed).subspan(at);
-    SourceReader(planned).read(0, bytes.first(size));
-    const Digest digest = maker.digest_of(bytes.first(size));
-    if (const auto stored = citable.find_file(digest, size)) {
-      packed.resize(at);
-      add_cited(data, *stored, file);
-      continue;
-    }
-    data.digests.push_back({file, digest});
-    Bytes kept;
-    for (const DataRun& run : find_holes(bytes)) {
-      const auto part = bytes.subspan(run.first * std::size_t{kBlockSize}, run.blocks * std::size_t{kBlockSize});
-      MadePiece piece{file, run.first, run.blocks, DataPiece::kHole, 0};
-      if (!run.hole) {
-        piece.frame_block = static_cast<std::uint32_t>((at + kept.size()) / kBlockSize);
-        waiting.push_back(data.pieces.size());
-        kept.insert(kept.end(), part.begin(), part.end());
-      }
-      data.pieces.push_back(piece);
-    }
-    std::copy(kept.begin(), kept.end(), bytes.begin());
-    packed.resize(at + kept.size());
-  }
-  if (packed.empty()) return std::move(data);
-  const std::uint32_t frame = maker.add_frame(std::move(packed));
-  for (const std::size_t piece : waiting) data.pieces[piece].frame = frame;
-  return std::move(data);
+  Packing packing(citable, maker);
+  const auto numbers = files.subspan(job.first_file, job.file_count);
+  std::uint64_t blocks = 0;
+  for (const std::size_t number : numbers) blocks += blocks_of(changes[number].change.size);
+  packing.reserve(blocks * kBlockSize);
+  for (std::size_t i = 0; i < numbers.size(); ++i) packing.add(job.first_file + i, changes[numbers[i]]);
+  packing.finish();
+  return std::move(maker.data());
 }
 
 }  // namespace
@@ -226,7 +276,8 @@ MadeData make_data(const DataJob& job, const std::vector<PlannedChange>& changes
 
 MadeData make_frame(std::vector<std::byte> bytes, const Citable& citable, DataTools& tools) {
   Maker maker(citable, tools);
-  maker.add_frame(std::move(bytes));
+  const Digest digest = maker.digest_of(bytes);
+  maker.add_frame(std::move(bytes), digest);
   return std::move(maker.data());
 }
 

@@ -66,9 +66,9 @@ struct MadeData {
 
 /// What a thread needs to do jobs.
 struct DataTools {
-  explicit DataTools(int level) : compressor(level) {}
-  FrameCompressor compressor;
+  FrameCompressor compressor = FrameCompressor::for_data();
   Sha256 hash;
+  Sha256 frame_hash;  ///< of the frame at hand, as far as it is known
 };
 
 /// Does a job of Kind SmallFiles or Pieces. Throws os_error, Error L030.

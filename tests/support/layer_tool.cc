@@ -1,10 +1,11 @@
 // Writes directories as layers into a store, and images of layers as raw files: what the benchmarks of layers/ run.
 //
-//   layer_tool write STORE TREE [--parent LAYER]… [--cite LAYER]… [--threads N] [--epoch N]
-//   layer_tool chown STORE PATH UID --parent LAYER…            a metadata change of all below PATH
-//   layer_tool raw STORE FILE LAYER…
+//   layer_tool write STORE TREE [--parent LAYER]… [--cite LAYER]… [--known LAYER] [--device MIB] [--threads N] [--epoch
+//   N] layer_tool chown STORE PATH UID --parent LAYER…            a metadata change of all below PATH layer_tool raw
+//   STORE FILE LAYER…
 //
-// `write` and `chown` print "digest content-digest blob-bytes seconds peak-KiB".
+// --known: the digests of the files are those of that layer, as a recipe's builder knows them from before; a new device
+// has --device MiB. `write` and `chown` print "digest content-digest blob-bytes seconds peak-KiB".
 
 #include <chrono>
 #include <cstdio>
@@ -71,6 +72,15 @@ std::vector<PlannedChange> chown_changes(const Store& store, const std::vector<L
   return changes;
 }
 
+/// Gives the files of `changes` the digests that they have in `layer`.
+void take_digests(const Store& store, const Digest& layer, std::vector<PlannedChange>& changes) {
+  std::map<std::string, Digest> known;
+  for (const Change& change : store.layer_index(layer)->changes) known[change.path] = change.data_digest;
+  for (PlannedChange& planned : changes) {
+    if (planned.change.size > 0) planned.change.data_digest = known[planned.change.path];
+  }
+}
+
 int write(const Arguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
   Store store(arguments.words.at(1));
@@ -86,6 +96,8 @@ int write(const Arguments& arguments) {
                      ? chown_changes(store, parent, arguments.words.at(2),
                                      static_cast<std::uint32_t>(std::stoul(arguments.words.at(3))))
                      : tests::scan_tree(arguments.words.at(2));
+  if (!options["device"].empty()) how.device_bytes = std::stoull(options["device"].front()) << 20;
+  for (const LayerRef& layer : layers_named(options["known"])) take_digests(store, layer.digest, changes);
   const WriteResult result = write_layer(store, parent, std::move(changes), how, pool, events, {});
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   rusage usage{};

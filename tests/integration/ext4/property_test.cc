@@ -10,6 +10,8 @@
 #include <optional>
 
 #include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -30,6 +32,20 @@ namespace {
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+/// Where to work: in memory, where that has room and keeps user.* attributes. On a disk most of the time goes into the
+/// host's file system.
+std::filesystem::path work_place() {
+  const std::filesystem::path memory = "/dev/shm";
+  struct statvfs room {};
+  if (::statvfs(memory.c_str(), &room) != 0 || room.f_bavail * room.f_frsize < 2ULL << 30 ||
+      ::access(memory.c_str(), W_OK) != 0) {
+    return std::filesystem::temp_directory_path();
+  }
+  const TempDir probe(memory);
+  const bool keeps = ::setxattr(probe.path().c_str(), "user.probe", "1", 1, 0) == 0;
+  return keeps ? memory : std::filesystem::temp_directory_path();
 }
 
 /// A read-only loop mount; not there when the machine cannot make one.
@@ -93,7 +109,6 @@ class Sequence {
     options.epoch = epoch_;
     options.device_bytes = 8ULL << 30;
     options.cite = std::move(cite);
-    options.compression_level = 1;
     return write_layer(store, parent, std::move(changes), options, pool, events, {});
   }
 
@@ -150,7 +165,7 @@ class Sequence {
 
   std::uint64_t seed_;
   ThreadPool& pool_;
-  TempDir work_;
+  TempDir work_{work_place()};
   std::filesystem::path tree_;
   Store store_;
   RandomTree random_;

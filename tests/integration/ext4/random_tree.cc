@@ -137,7 +137,7 @@ void RandomTree::make_file(const Path& path) {
 
 void RandomTree::make_sparse_file(const Path& path) {
   const UniqueFd fd = open_file(path, O_WRONLY | O_CREAT | O_EXCL);
-  const std::uint64_t size = below(10) == 0 ? below(400ULL << 20) : below(4 << 20);
+  const std::uint64_t size = below(40) == 0 ? below(400ULL << 20) : below(4 << 20);
   check(::ftruncate(fd.get(), static_cast<off_t>(size)), "truncate");
   for (auto spots = below(12); spots > 0; --spots) {
     const std::string data = bytes(1 + below(20000));

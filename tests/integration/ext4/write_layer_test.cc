@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "layers/data_digest.h"
 #include "layers/layer_writer.h"
 #include "layers/store.h"
 #include "tests/support/raw_device.h"
@@ -242,4 +243,28 @@ TEST_CASE("a new version of one small file stores that file and not its neighbou
   const WriteResult after = f.write(files);
   CHECK(after.layer.size_bytes < before.layer.size_bytes / 10);
   f.require_clean();
+}
+
+// The source does not exist any more: whoever opened it would fail.
+TEST_CASE("files whose digests are known are put on a changed parent without being read") {
+  Fixture f;
+  const std::string small = noise(5000, 1);
+  const std::string large = noise(3 * kMaxFrameSize + 777, 2);
+  f.write({put_file("base", noise(100000, 3))});
+  const WriteResult first = f.write({put_directory("opt"), put_file("opt/large", large), put_file("opt/small", small)});
+
+  f.image.clear();
+  f.write({put_file("base", noise(150000, 4))});
+  f.options.cite = {first.layer.digest};
+  std::vector<PlannedChange> again = {put_directory("opt"), put_file("opt/large", large), put_file("opt/small", small)};
+  for (PlannedChange& planned : again) {
+    if (planned.change.type != FileType::Regular) continue;
+    planned.change.data_digest = data_digest(std::get<MemoryFile>(planned.source).bytes);
+    planned.source = HostFile{f.work.path() / "absent"};
+  }
+  const WriteResult second = f.write(std::move(again));
+  CHECK(second.layer.size_bytes < 8192);
+  f.require_clean();
+  CHECK(f.debugfs("cat /opt/small") == small);
+  CHECK(f.debugfs("cat /opt/large") == large);
 }

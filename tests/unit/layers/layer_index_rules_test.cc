@@ -204,10 +204,10 @@ TEST_CASE("frames that break a rule are refused") {
   CHECK(fault({2, 0, 1, 0, 1, 100, 50, 2, 1}) == section + "a frame lies outside its blob");
   CHECK(fault({2, 0, 1, 0, 1ULL << 60, 100, 50, 2, 1}) == section + "a frame lies outside its blob");
   CHECK(fault({2, 0, 1, 0, 0, 0, 50, 2, 1}) == section + "a compressed frame is empty or too large");
-  CHECK(fault({2, 0, 1, 0, 0, 200000, 50, 2, 1}) == section + "a compressed frame is empty or too large");
+  CHECK(fault({2, 0, 1, 0, 0, 600000, 50, 2, 1}) == section + "a compressed frame is empty or too large");
   CHECK(fault({2, 0, 1, 0, 0, 99, 50, 2, 1}) == section + "the frames of this blob do not end where the index begins");
-  CHECK(fault({2, 0, 1, 0, 0, 100, 50, 0, 1}) == section + "a frame has no block, or more than 32");
-  CHECK(fault({2, 0, 1, 0, 0, 100, 50, 33, 1}) == section + "a frame has no block, or more than 32");
+  CHECK(fault({2, 0, 1, 0, 0, 100, 50, 0, 1}) == section + "a frame has no block, or more than 128");
+  CHECK(fault({2, 0, 1, 0, 0, 100, 50, 129, 1}) == section + "a frame has no block, or more than 128");
 }
 
 TEST_CASE("extents that break a rule are refused") {
@@ -361,7 +361,7 @@ TEST_CASE("file data that breaks a rule is refused") {
   CHECK(fault_of_file({1, 1ULL << 40}) == section + "too many pieces");
   CHECK(fault_of_file({1, 10000}) == section + "it ends early");
   CHECK(fault_of_file({1, 1, 9, 0, 1}) == section + "a frame number is not below the number of frames");
-  CHECK(fault_of_file({1, 1, 1, 40, 1}) == section + "a piece begins behind the end of its frame");
+  CHECK(fault_of_file({1, 1, 1, 140, 1}) == section + "a piece begins behind the end of its frame");
   CHECK(fault_of_file({1, 1, 1, 2, 1}) == section + "a piece ends behind the end of its frame");
   CHECK(fault_of_file({1, 1, 1, 0, 0}) == section + "a piece has no block, or more than 2^32");
   CHECK(fault_of_file({1, 1, 1, 0, 2}) == section + "the pieces of a file are not as long as the file");
