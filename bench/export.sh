@@ -4,7 +4,8 @@
 #   sequential: nbdcopy of all data to nothing    random: 100,000 reads of 4 KiB, 64 at once (qemu-img bench)
 #   cached: the cache holds all frames            decoded: a cache of 64 MiB, so frames are decompressed and verified again
 #
-# Every number is the median of RUNS (5). Needs nbdkit, libnbd-bin, qemu-utils and a release build with -DBLUEPRINT_BENCH=ON.
+# Every number is the median of RUNS (5). The image is that of STORE and LAYERS (digests, separated by commas), else one that device_bench
+# makes. Needs nbdkit, libnbd-bin, qemu-utils and a release build, without STORE one with -DBLUEPRINT_BENCH=ON.
 # usage: export.sh BUILD_DIR [WORK_DIR]
 set -euo pipefail
 build=$(realpath "${1:?usage: export.sh BUILD_DIR [WORK_DIR]}")
@@ -35,12 +36,16 @@ seconds() {
 sequential() { nbdcopy "$(uri "$1")" null:; }
 random() { qemu-img bench -f raw -c 100000 -d 64 -s 4096 -S 1052672 -t none "$(uri "$1")"; }
 
-"$build/bin/device_bench" "$work"
 plugin=$build/bin/nbdkit-blueprint-plugin.so
-image=(store="$work/store" layers="$(cat "$work/layers")")
+if [ -n "${STORE:-}" ]; then
+  image=(store="$STORE" layers="$LAYERS")
+else
+  "$build/bin/device_bench" "$work"
+  image=(store="$work/store" layers="$(cat "$work/layers")")
+fi
 serve cached -r "$plugin" "${image[@]}" cache=1G
 serve decoded -r "$plugin" "${image[@]}" cache=64M
-serve memory memory 2G
+serve memory memory "$(cat "$work/cached.size")"
 nbdcopy "$(uri cached)" "$(uri memory)"
 bytes=$(nbdinfo --map --totals "$(uri cached)" | awk '$NF == "data" { print $1 }')
 

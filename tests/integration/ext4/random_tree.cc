@@ -21,10 +21,9 @@ namespace {
 void check(int result, const std::string& what) {
   if (result != 0) throw os_error(what);
 }
-bool is_directory(const fs::directory_entry& entry) {
-  return entry.symlink_status().type() == fs::file_type::directory;
-}
-bool is_file(const fs::directory_entry& entry) { return entry.symlink_status().type() == fs::file_type::regular; }
+// The entry knows its type from readdir: symlink_status() would ask for each.
+bool is_directory(const fs::directory_entry& entry) { return !entry.is_symlink() && entry.is_directory(); }
+bool is_file(const fs::directory_entry& entry) { return !entry.is_symlink() && entry.is_regular_file(); }
 bool is_any(const fs::directory_entry&) { return true; }
 }  // namespace
 
@@ -55,7 +54,7 @@ std::vector<fs::path> RandomTree::find(bool (*wanted)(const fs::directory_entry&
   for (const auto& entry : fs::recursive_directory_iterator(root_)) {
     if (wanted(entry)) found.push_back(entry.path());
   }
-  std::sort(found.begin(), found.end());
+  std::sort(found.begin(), found.end(), [](const Path& a, const Path& b) { return a.native() < b.native(); });
   return found;
 }
 
@@ -137,7 +136,7 @@ void RandomTree::make_file(const Path& path) {
 
 void RandomTree::make_sparse_file(const Path& path) {
   const UniqueFd fd = open_file(path, O_WRONLY | O_CREAT | O_EXCL);
-  const std::uint64_t size = below(40) == 0 ? below(400ULL << 20) : below(4 << 20);
+  const std::uint64_t size = below(200) == 0 ? below(400ULL << 20) : below(4 << 20);
   check(::ftruncate(fd.get(), static_cast<off_t>(size)), "truncate");
   for (auto spots = below(12); spots > 0; --spots) {
     const std::string data = bytes(1 + below(20000));
