@@ -27,7 +27,7 @@ THIRD_PARTY = {
     "zstd": ["layers/frame_codec.cc"],
     "ext2fs/": ["layers/ext4/*"],
     "archive": ["builder/packages/deb_archive.cc", "builder/packages/index_decompress.cc", "builder/steps/unpack_archive.cc",
-                "layers/export_compress.cc", "sandbox/kernel_modules.cc"],
+                "layers/export_compress.cc", "layers/oci_layer.cc", "layers/oci_source.cc", "sandbox/kernel_modules.cc"],
     "curl/": ["registry_client/curl_*"],
     "apt-pkg/": ["builder/packages/solver_apt*"],
     "nbdkit-plugin.h": ["sandbox/*.c*", "layers/*.c*"],
