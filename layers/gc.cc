@@ -35,7 +35,7 @@ std::uint64_t disk_bytes(const fs::path& path) {
 class Collector {
  public:
   Collector(Store& store, const GcOptions& options) : store_(store), options_(options) {
-    for (const char* kind : {"images", "blobs", "keys", "debs", "trees", "temporary", "failed steps"}) {
+    for (const char* kind : {"images", "blobs", "keys", "debs", "trees", "temporary", "failed steps", "caches"}) {
       report_.freed.push_back({.kind = kind});
     }
   }
@@ -61,6 +61,7 @@ class Collector {
     // Nobody can find these any more, or their owner is dead.
     sweep_tmp();
     sweep_failed();
+    sweep_caches();
     for (const auto& path : dead_trees_) remove_tree(path);
     return std::move(report_);
   }
@@ -208,6 +209,15 @@ class Collector {
     }
   }
 
+  /// Cache directories of scripts (builder/steps/cache_mounts.h): a step that uses one holds its lock.
+  void sweep_caches() {
+    for (const auto& path : entries_of(store_.root() / "caches")) {
+      if (used_at(path) >= options_.now - options_.tree_age) continue;
+      const UniqueFd lock = lock_named_file(store_.root() / "locks" / ("cache-" + path.filename().string()), Wait::No);
+      if (lock) remove_work("caches", path);
+    }
+  }
+
   void remove_work(std::string_view kind, const fs::path& path) {
     count(kind, disk_bytes(path));
     if (!dry()) remove_tree(path);
@@ -257,7 +267,8 @@ std::vector<StoreUsage> store_usage(const Store& store) {
   const fs::path& root = store.root();
   return {usage_of("blobs", root / "blobs/sha256", ""), usage_of("keys", root / "keys", ".json"),
           usage_of("debs", root / "debs", ".deb"),      usage_of("trees", root / "trees", ""),
-          usage_of("temporary", root / "tmp", ""),      usage_of("failed steps", root / "failed", "")};
+          usage_of("temporary", root / "tmp", ""),      usage_of("failed steps", root / "failed", ""),
+          usage_of("caches", root / "caches", "")};
 }
 
 }  // namespace blueprint::layers

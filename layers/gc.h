@@ -34,7 +34,7 @@ struct GcOptions {
   std::chrono::seconds grace = std::chrono::hours(24);          ///< blobs and untagged images younger than it stay
   std::chrono::seconds key_age = std::chrono::hours(24 * 30);   ///< layers not reused for longer lose their key
   std::chrono::seconds deb_age = std::chrono::hours(24 * 30);   ///< the same for .debs that no kept key names
-  std::chrono::seconds tree_age = std::chrono::hours(24 * 14);  ///< the same for trees
+  std::chrono::seconds tree_age = std::chrono::hours(24 * 14);  ///< the same for trees and caches
   std::chrono::seconds failed_age = std::chrono::hours(24 * 7);
   std::uint64_t tree_bytes = 32ULL << 30;  ///< trees beyond it go, those not used for longest first
   std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
@@ -42,7 +42,7 @@ struct GcOptions {
 
 struct GcReport {
   struct Kind {
-    std::string kind;  ///< "images", "blobs", "keys", "debs", "trees", "temporary", "failed steps"
+    std::string kind;  ///< "images", "blobs", "keys", "debs", "trees", "temporary", "failed steps", "caches"
     std::uint64_t items = 0;
     std::uint64_t bytes = 0;  ///< of disk
   };
@@ -59,7 +59,7 @@ GcReport collect_garbage(Store& store, const GcOptions& options);
 
 /// What a kind of thing takes in the store, for `blueprint store df`.
 struct StoreUsage {
-  std::string kind;  ///< "blobs", "keys", "debs", "trees", "temporary", "failed steps"
+  std::string kind;  ///< "blobs", "keys", "debs", "trees", "temporary", "failed steps", "caches"
   std::uint64_t items = 0;
   std::uint64_t bytes = 0;                         ///< of disk
   std::chrono::system_clock::time_point oldest{};  ///< last use; of nothing, the epoch

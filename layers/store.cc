@@ -40,8 +40,9 @@ constexpr std::uint64_t kMaxDocumentBytes = 64ULL << 20;
 
 constexpr const char* kDirectories[] = {"blobs/sha256", "keys/by-name", "debs",   "trees",
                                         "tmp",          "failed",       "leases", "locks"};
-constexpr std::string_view kEntries[] = {"oci-layout", "index.json", "blobs",  "keys",  "debs",    "trees",
-                                         "tmp",        "failed",     "leases", "locks", "version", "lost+found"};
+constexpr std::string_view kEntries[] = {"oci-layout", "index.json", "blobs",   "keys",       "debs",
+                                         "trees",      "tmp",        "failed",  "leases",     "locks",
+                                         "caches",     "indices",    "version", "lost+found", "input-digests"};
 
 void check_format(const fs::path& root, std::string_view text) {
   const std::string_view found = trim(text);

@@ -23,8 +23,8 @@ namespace blueprint::layers {
 /// The local store: an OCI image layout plus what speeds up building (DESIGN §8).
 ///
 ///   oci-layout  index.json (tags)  blobs/sha256/HEX  keys/HEX.json (layer key → layer)  debs/HEX.deb  trees/HEX/
-///   (evictable) tmp/ (work of running builds)  failed/ (roots of failed steps)  leases/ (images in use)  locks/
-///   version
+///   (evictable) tmp/ (work of running builds)  failed/ (roots of failed steps)  caches/ (of scripts)  leases/ (images
+///   in use)  locks/ version
 ///
 /// Readers never lock. Writers publish by rename, data before name. Thread-safe and safe between processes; copies
 /// share what they keep in memory. What is reused is touched, so that a gc in another process sees it as young: see

@@ -23,6 +23,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "builder/rootfs/bind_points.h"
 #include "builder/rootfs/container_config.h"
 #include "builder/rootfs/errors.h"
 #include "builder/rootfs/mount_namespace.h"
@@ -141,7 +142,9 @@ ContainerSpec BuildRoot::State::container_spec(const RunOptions& run) const {
       .gid = run.gid,
       .groups = run.groups,
       .host_network = run.host_network,
-      .read_only_binds = {}};
+      .read_only_binds = {},
+      .binds = {}};
+  for (const auto& mount : run.mounts) spec.binds.push_back({fs::absolute(mount.source).string(), mount.target});
   for (const auto& [source, target] : run.read_only_mounts) {
     spec.read_only_binds.push_back({fs::absolute(source).string(), target});
   }
@@ -236,6 +239,7 @@ ExitStatus BuildRoot::run(const RunOptions& options, const std::function<void(st
                           std::stop_token stop) {
   if (stop.stop_requested()) throw Interrupted{};
   const MountPoints mount_points(root());
+  const BindPoints bind_points(root(), options.mounts);
   std::optional<NameService> names;
   if (options.host_network) names.emplace(root());
   ExitStatus status;

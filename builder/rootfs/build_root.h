@@ -29,6 +29,13 @@ struct RunOptions {
   std::vector<std::pair<std::string, std::string>> secret_files;  ///< (name, value): /run/secrets/NAME while it runs
   /// (file or directory of the host, absolute path under /run or /tmp in the container): visible while it runs.
   std::vector<std::pair<std::filesystem::path, std::string>> read_only_mounts;
+  struct Mount {
+    std::filesystem::path source;  ///< file or directory of the host
+    std::string target;            ///< absolute path in the container, anywhere but "/"
+  };
+  /// What the command sees at these paths, and may change, while it runs. Mount points that the tree lacks are made for
+  /// it and taken away again, so that nothing of them is in the tree afterwards.
+  std::vector<Mount> mounts;
 };
 
 /// The root filesystem in which a step of a build works: the parents' trees as overlay lower directories and an empty

@@ -43,11 +43,13 @@ Json mounts(const ContainerSpec& spec) {
       mount("/run", "tmpfs", {"nosuid", "nodev", "mode=755"}),
       mount("/run/lock", "tmpfs", {"nosuid", "nodev", "noexec", "mode=1777"}),
   });
-  for (const auto& bind : spec.read_only_binds) {
-    Json entry = mount(bind.target, "bind", {"bind", "ro", "nosuid", "nodev"});
+  const auto add = [&](const ContainerSpec::Bind& bind, const char* access) {
+    Json entry = mount(bind.target, "bind", {"bind", access, "nosuid", "nodev"});
     entry["source"] = bind.source;
     list.push_back(std::move(entry));
-  }
+  };
+  for (const auto& bind : spec.read_only_binds) add(bind, "ro");
+  for (const auto& bind : spec.binds) add(bind, "rw");
   return list;
 }
 

@@ -25,6 +25,7 @@ struct ContainerSpec {
     std::string target;  ///< absolute path in the container
   };
   std::vector<Bind> read_only_binds;
+  std::vector<Bind> binds;
 };
 
 /// The directories of a root that a container mounts something on, relative to it: "proc", "sys", "dev", "tmp", "run".
