@@ -19,7 +19,7 @@ struct Material {
   enum class Kind { Fetched, Copied };
   Kind kind = Kind::Fetched;
   std::string layer;
-  std::string source;  ///< URL without credentials, or the path beside the recipe
+  std::string source;  ///< URL without credentials, or the path beside the recipe, or IMAGE:PATH
   std::string to;      ///< place in the image
   bool unpacked = false;
   Digest digest;  ///< Fetched: SHA-256 of the file. Copied: of all that the layer's key says of its input files

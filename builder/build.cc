@@ -1,6 +1,9 @@
 // A build walks the layers of a recipe once, from the bottom. The key of a layer names its parent by content, so it is
 // known as soon as the parent is, built or found: planning ahead would only guess. A layer that comes out with the same
 // content as before stops the wave of rebuilding: the layers above it are found again by their keys.
+//
+// A recipe with stages is several walks with one lock: each stage becomes an image without a tag before the recipe, or
+// another stage, is built on it or copies from it.
 
 #include "builder/build.h"
 
@@ -18,6 +21,7 @@
 #include "builder/make_step.h"
 #include "builder/policy.h"
 #include "builder/recipe_tests.h"
+#include "builder/resolve_image.h"
 #include "builder/steps/command_step.h"
 #include "builder/steps/failed_root.h"
 #include "layers/layer_writer.h"
@@ -40,6 +44,20 @@ UniqueFd lock_layer(const layers::Store& store, const Digest& key, const std::st
   }
 }
 
+const layers::ImageRecord* image_of(const steps::Images& images, const std::string& name) {
+  const auto found = images.find(name);
+  return found == images.end() ? nullptr : &found->second->record();
+}
+
+Error nothing_in_it(const recipe::Recipe& recipe) {
+  Diagnostic diagnostic{.kind = ErrorKind::Recipe,
+                        .code = "R106",
+                        .message = fmt::format("'{}' is built from scratch and has no layer", recipe.name.value),
+                        .hints = {"add a layer, such as 'copy'"}};
+  if (recipe.from.where.line > 0) diagnostic.where = recipe.from.where;
+  return Error(std::move(diagnostic));
+}
+
 /// One build under way.
 class Build {
  public:
@@ -56,12 +74,12 @@ class Build {
   BuildResult run();
 
  private:
-  void resolve_parent();
-  std::vector<ReadyLayer> ready_layers();
-  LayerReport build_layer(const ReadyLayer& layer);
-  layers::LayerRef run_layer(const ReadyLayer& layer, const plan::KeyRecord& key, LayerReport& report);
+  layers::ImageRecord build_image(const recipe::Recipe& recipe, BuildResult& result);
+  LayerReport build_layer(const recipe::Recipe& recipe, const ReadyLayer& layer, std::vector<layers::LayerRef>& below);
+  layers::LayerRef run_layer(const recipe::Recipe& recipe, const ReadyLayer& layer, const plan::KeyRecord& key,
+                             const std::vector<layers::LayerRef>& below, LayerReport& report);
   std::vector<std::string> reasons_for(const plan::KeyRecord& key) const;
-  std::string read_secret(const recipe::Text& name) const;
+  std::string read_secret(const recipe::Recipe& recipe, const recipe::Text& name) const;
 
   const recipe::Recipe& recipe_;
   layers::Store& store_;
@@ -70,27 +88,9 @@ class Build {
   Events& events_;
   std::stop_token stop_;
   steps::InputDigests digests_;
-  std::optional<layers::ImageRecord> parent_;
+  steps::Images images_;  ///< that the recipe and its stages name; a stage's own as soon as it is built
   packages::Lock lock_;
-  std::vector<layers::LayerRef> layers_;  ///< of the image so far, the parent's first
 };
-
-void Build::resolve_parent() {
-  if (recipe_.from.value.empty()) return;
-  parent_ = resolve_from(recipe_, store_, options_, pool_, events_, stop_);
-  layers_ = parent_->layers;
-}
-
-std::vector<ReadyLayer> Build::ready_layers() {
-  return plan_layers({.recipe = recipe_,
-                      .parent_env = parent_ ? parent_->config.env : std::map<std::string, std::string>{},
-                      .lock = lock_,
-                      .mirrors = options_.mirrors,
-                      .offline = options_.offline,
-                      .digests = digests_,
-                      .secret = [this](const recipe::Text& name) { return read_secret(name); }},
-                     parent_ ? HasParent::Yes : HasParent::No);
-}
 
 std::vector<std::string> Build::reasons_for(const plan::KeyRecord& key) const {
   if (options_.cache == CacheUse::Ignore) return {"asked to build it anew"};
@@ -101,29 +101,30 @@ std::vector<std::string> Build::reasons_for(const plan::KeyRecord& key) const {
   return reasons;
 }
 
-std::string Build::read_secret(const recipe::Text& name) const {
-  for (const auto& secret : recipe_.secrets) {
-    if (secret.name == name.value && options_.secret) return options_.secret(recipe_, secret);
+std::string Build::read_secret(const recipe::Recipe& recipe, const recipe::Text& name) const {
+  for (const auto& secret : recipe.secrets) {
+    if (secret.name == name.value && options_.secret) return options_.secret(recipe, secret);
   }
   throw bug(fmt::format("nobody knows the secret '{}'", name.value));
 }
 
-layers::LayerRef Build::run_layer(const ReadyLayer& layer, const plan::KeyRecord& key, LayerReport& report) {
+layers::LayerRef Build::run_layer(const recipe::Recipe& recipe, const ReadyLayer& layer, const plan::KeyRecord& key,
+                                  const std::vector<layers::LayerRef>& below, LayerReport& report) {
   const auto start = std::chrono::steady_clock::now();
-  const layers::FileTree tree = layers::load_tree(store_, layers_);
+  const layers::FileTree tree = layers::load_tree(store_, below);
   const auto recent = store_.recent_keys(key.recipe(), key.layer());
   steps::StepOutput output = layer.step->apply({.store = store_,
                                                 .pool = pool_,
                                                 .events = events_,
                                                 .stop = stop_,
-                                                .parent = layers_,
+                                                .parent = below,
                                                 .tree = tree,
                                                 .epoch = lock_.epoch,
-                                                .recipe = recipe_.name.value,
-                                                .stage = layer.name});
+                                                .recipe = recipe.name.value,
+                                                .stage = report.name});
   layers::WriteOptions write{.name = layer.name, .epoch = lock_.epoch, .cite = options_.cite};
   if (options_.cite_previous && !recent.empty()) write.cite.push_back(recent.front().layer.digest);
-  auto written = layers::write_layer(store_, layers_, std::move(output.changes), write, pool_, events_, stop_);
+  auto written = layers::write_layer(store_, below, std::move(output.changes), write, pool_, events_, stop_);
   written.layer.key = key.digest();
   report.stored_bytes = written.stored_bytes;
   if (!output.upper.empty()) steps::adopt_tree(store_, written.layer, output.upper, lock_.epoch);
@@ -133,10 +134,11 @@ layers::LayerRef Build::run_layer(const ReadyLayer& layer, const plan::KeyRecord
   return written.layer;
 }
 
-LayerReport Build::build_layer(const ReadyLayer& layer) {
+LayerReport Build::build_layer(const recipe::Recipe& recipe, const ReadyLayer& layer,
+                               std::vector<layers::LayerRef>& below) {
   const auto start = std::chrono::steady_clock::now();
-  LayerReport report{.name = layer.name, .kind = layer.kind};
-  const plan::KeyRecord key = layer_key(recipe_.name.value, layer, layers_, lock_.epoch);
+  LayerReport report{.name = reported_name(recipe_, recipe, layer.name), .kind = layer.kind};
+  const plan::KeyRecord key = layer_key(recipe.name.value, layer, below, lock_.epoch);
   const auto find = [&]() -> bool {
     const auto known = store_.find_key(key.digest());
     if (!known) return false;
@@ -151,63 +153,83 @@ LayerReport Build::build_layer(const ReadyLayer& layer) {
     if (options_.cache == CacheUse::Require) {
       Error missing({.kind = ErrorKind::Step,
                      .code = "X110",
-                     .message = fmt::format("layer '{}' is not cached, and the build was to run nothing", layer.name),
+                     .message = fmt::format("layer '{}' is not cached, and the build was to run nothing", report.name),
                      .context = report.reasons});
       throw missing;
     }
     if (options_.explain) {
-      for (const auto& reason : report.reasons) events_.note(fmt::format("{} runs: {}", layer.name, reason));
+      for (const auto& reason : report.reasons) events_.note(fmt::format("{} runs: {}", report.name, reason));
     }
-    const UniqueFd lock = lock_layer(store_, key.digest(), layer.name, events_, stop_);
+    const UniqueFd lock = lock_layer(store_, key.digest(), report.name, events_, stop_);
     if (options_.cache == CacheUse::Ignore || !find()) {
-      events_.started(layer.name, fmt::format("{} ({})", layer.name, layer.kind));
+      events_.started(report.name, fmt::format("{} ({})", report.name, layer.kind));
       try {
-        report.layer = run_layer(layer, key, report);
+        report.layer = run_layer(recipe, layer, key, below, report);
       } catch (Error& failure) {
         if (layer.where.line > 0) {
-          failure.add_context(fmt::format("while building layer '{}' at {}:{}:{}", layer.name, layer.where.file,
+          failure.add_context(fmt::format("while building layer '{}' at {}:{}:{}", report.name, layer.where.file,
                                           layer.where.line, layer.where.column));
         }
         throw;
       }
-      events_.finished(layer.name, fmt::format("{} stored", format_size(report.stored_bytes)));
+      events_.finished(report.name, fmt::format("{} stored", format_size(report.stored_bytes)));
     }
   }
-  layers_.push_back(report.layer);
+  below.push_back(report.layer);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 
+/// The layers of the recipe, or of one of its stages, on what its `from` names.
+layers::ImageRecord Build::build_image(const recipe::Recipe& recipe, BuildResult& result) {
+  const auto* parent = image_of(images_, recipe.from.value);
+  std::vector<layers::LayerRef> layers = parent ? parent->layers : std::vector<layers::LayerRef>{};
+  const auto planned = plan_layers({.recipe = recipe,
+                                    .parent_env = parent ? parent->config.env : std::map<std::string, std::string>{},
+                                    .lock = lock_,
+                                    .mirrors = options_.mirrors,
+                                    .offline = options_.offline,
+                                    .images = images_,
+                                    .digests = digests_,
+                                    .secret = [&](const recipe::Text& name) { return read_secret(recipe, name); }});
+  // From here on the plan is immutable.
+  if (layers.empty() && planned.empty()) throw nothing_in_it(recipe);
+  for (const auto& layer : planned) {
+    if (stop_.stop_requested()) throw Interrupted{};
+    result.layers.push_back(build_layer(recipe, layer, layers));
+    const auto& report = result.layers.back();
+    if (report.cached) events_.note(fmt::format("{}: cached", report.name));
+  }
+  auto image = assemble_image({.recipe = recipe, .parent = parent, .layers = layers, .epoch = lock_.epoch}, store_);
+  attach_documents({.recipe = recipe,
+                    .image = image,
+                    .parent = parent,
+                    .lock = lock_,
+                    .layers = planned,
+                    .params = options_.params,
+                    .version = options_.version},
+                   store_);
+  return image;
+}
+
 BuildResult Build::run() {
-  resolve_parent();
+  images_ = resolve_images(recipe_, store_, options_, pool_, events_, stop_);
   BuildResult result;
   result.lock = lock_path(recipe_);
   lock_ = ensure_lock({.recipe = recipe_,
-                       .parent = parent_ ? &*parent_ : nullptr,
+                       .images = images_,
                        .mode = options_.lock,
                        .mirrors = options_.mirrors,
                        .offline = options_.offline,
                        .epoch = options_.epoch,
                        .now = options_.now},
                       store_, pool_, events_, stop_);
-  const auto planned = ready_layers();
-  // From here on the plan is immutable.
-  for (const auto& layer : planned) {
-    if (stop_.stop_requested()) throw Interrupted{};
-    result.layers.push_back(build_layer(layer));
-    if (result.layers.back().cached) events_.note(fmt::format("{}: cached", layer.name));
+  for (const auto& stage : recipe_.stages) {
+    images_[stage.name.value] = std::make_shared<steps::SourceImage>(store_, build_image(stage, result));
+    steps::drop_failed_root(store_, stage.name.value);
   }
-  result.record = assemble_image(
-      {.recipe = recipe_, .parent = parent_ ? &*parent_ : nullptr, .layers = layers_, .epoch = lock_.epoch}, store_);
+  result.record = build_image(recipe_, result);
   result.image = result.record.digest;
-  attach_documents({.recipe = recipe_,
-                    .image = result.record,
-                    .parent = parent_ ? &*parent_ : nullptr,
-                    .lock = lock_,
-                    .layers = planned,
-                    .params = options_.params,
-                    .version = options_.version},
-                   store_);
   check_policy(recipe_, result.record, store_);
   if (options_.tests == TestUse::Run) run_recipe_tests(recipe_, result.record, store_, pool_, events_, stop_);
   result.tag = options_.tag.value_or(recipe_.name.value);

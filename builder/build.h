@@ -22,7 +22,7 @@ namespace blueprint::builder {
 
 enum class CacheUse {
   Use,
-  Ignore,   ///< run every layer of this recipe again (its parents' are used)
+  Ignore,   ///< run every layer of this recipe and its stages again (its parents' are used)
   Require,  ///< a miss is an error that says what missed and why
 };
 enum class TestUse { Run, Skip };
@@ -61,7 +61,7 @@ struct LayerReport {
 struct BuildResult {
   Digest image;
   layers::ImageRecord record;
-  std::vector<LayerReport> layers;  ///< of this recipe, without its parent's
+  std::vector<LayerReport> layers;  ///< of its stages ("STAGE/LAYER") and this recipe, without its parent's
   std::string tag;
   std::filesystem::path lock;
 };

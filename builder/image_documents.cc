@@ -44,11 +44,12 @@ std::vector<Material> materials_of(const DocumentInputs& inputs) {
     } else if (const auto* copy = std::get_if<recipe::CopyStep>(&layer.step)) {
       const auto* ready = find_layer(inputs.layers, layer.name);
       if (ready == nullptr) continue;
-      materials.push_back({.kind = Material::Kind::Copied,
-                           .layer = layer.name,
-                           .source = copy->from.value,
-                           .to = copy->to.value,
-                           .digest = inputs_digest(*ready)});
+      materials.push_back(
+          {.kind = Material::Kind::Copied,
+           .layer = layer.name,
+           .source = copy->image.value.empty() ? copy->from.value : copy->image.value + ":" + copy->path.value,
+           .to = copy->to.value,
+           .digest = inputs_digest(*ready)});
     }
   }
   return materials;

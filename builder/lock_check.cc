@@ -42,11 +42,10 @@ LockCheck check_lock(const recipe::Recipe& recipe, layers::Store& store, const B
   check.exists = true;
   check.age_seconds = lock_age(*lock, now);
   if (check.age_seconds) check.date = now - *check.age_seconds;
-  std::optional<layers::ImageRecord> parent;
-  if (!recipe.from.value.empty()) parent = find_parent(recipe, store, options);
-  const bool parent_missing = !recipe.from.value.empty() && !parent;
-  const LockRequest request{
-      .recipe = recipe, .parent = parent ? &*parent : nullptr, .mirrors = options.mirrors, .offline = options.offline};
+  const auto found = find_images(recipe, store, options);
+  const bool parent_missing = !found;
+  const steps::Images images = found.value_or(steps::Images{});
+  const LockRequest request{.recipe = recipe, .images = images, .mirrors = options.mirrors, .offline = options.offline};
   check.stale = staleness(*lock, request, parent_missing ? ParentKnown::No : ParentKnown::Yes);
   const bool fits = check.stale.empty();
   for (auto& reason : overdue(*lock, recipe.policy, now)) check.stale.push_back(std::move(reason));

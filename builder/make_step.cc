@@ -1,14 +1,12 @@
 #include "builder/make_step.h"
 
-#include <algorithm>
-#include <filesystem>
-
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "builder/steps/copy_step.h"
 #include "builder/steps/fetch_step.h"
+#include "builder/steps/file_source.h"
 #include "builder/steps/files_step.h"
 #include "builder/steps/packages_step.h"
 #include "builder/steps/run_step.h"
@@ -16,7 +14,6 @@
 #include "builder/steps/users_step.h"
 
 namespace blueprint::builder {
-namespace fs = std::filesystem;
 namespace {
 
 /// Ubuntu's public archive is in every image made of it, as in Ubuntu's own. Debian has no built-in mirror here, so its
@@ -51,17 +48,13 @@ steps::PackagesStep::Inputs package_inputs(const StepInputs& inputs, const std::
           .offline = inputs.offline};
 }
 
-void refuse_cycle(const recipe::Recipe& parent, const std::vector<fs::path>& building, const SourceSpan& where) {
-  const auto found = std::find(building.begin(), building.end(), fs::weakly_canonical(parent.file));
-  if (found == building.end()) return;
-  std::string chain;
-  for (auto file = found; file != building.end(); ++file) chain += file->filename().string() + " → ";
-  Diagnostic diagnostic{
-      .kind = ErrorKind::Recipe,
-      .code = "R105",
-      .message = fmt::format("a recipe cannot be its own parent: {}{}", chain, found->filename().string())};
-  if (where.line > 0) diagnostic.where = where;
-  throw Error(std::move(diagnostic));
+/// The files that a copy or a bind means; null when its image is not known yet.
+std::unique_ptr<steps::FileSource> file_source(const recipe::CopyStep& copy, const recipe::Layer& layer,
+                                               const StepInputs& inputs) {
+  if (copy.image.value.empty()) return std::make_unique<steps::HostFiles>(copy, layer.directory, inputs.digests);
+  const auto image = inputs.images.find(copy.image.value);
+  if (image == inputs.images.end() || image->second == nullptr) return nullptr;
+  return std::make_unique<steps::ImageFiles>(copy, image->second);
 }
 
 std::unique_ptr<steps::Step> make_base_step(const StepInputs& inputs) {
@@ -83,12 +76,19 @@ std::unique_ptr<steps::Step> make_step(const recipe::Layer& layer, const StepInp
       return std::make_unique<steps::FilesStep>(files);
     }
     std::unique_ptr<steps::Step> operator()(const recipe::CopyStep& copy) const {
-      return std::make_unique<steps::CopyStep>(copy, layer.directory, inputs.digests);
+      if (copy.unpack) return std::make_unique<steps::ArchiveStep>(copy, layer.directory, inputs.digests);
+      auto source = file_source(copy, layer, inputs);
+      return source ? std::make_unique<steps::CopyStep>(copy, std::move(source)) : nullptr;
     }
     std::unique_ptr<steps::Step> operator()(const recipe::RunStep& run) const {
       auto env = inputs.recipe.env;
       env.insert(inputs.parent_env.begin(), inputs.parent_env.end());
-      return std::make_unique<steps::RunStep>(run, std::move(env), inputs.secret);
+      std::vector<std::unique_ptr<steps::FileSource>> binds;
+      for (const auto& bind : run.binds) {
+        binds.push_back(file_source(bind, layer, inputs));
+        if (!binds.back()) return nullptr;
+      }
+      return std::make_unique<steps::RunStep>(run, std::move(env), inputs.secret, std::move(binds));
     }
     std::unique_ptr<steps::Step> operator()(const recipe::UsersStep& users) const {
       return std::make_unique<steps::UsersStep>(users);
@@ -105,14 +105,19 @@ std::unique_ptr<steps::Step> make_step(const recipe::Layer& layer, const StepInp
 
 }  // namespace
 
-std::vector<ReadyLayer> plan_layers(const StepInputs& inputs, HasParent has_parent) {
+std::vector<ReadyLayer> plan_layers(const StepInputs& inputs) {
   std::vector<ReadyLayer> planned;
-  if (has_parent == HasParent::No)
+  if (inputs.recipe.distribution)
     planned.push_back({kBaseLayer, "distribution", make_base_step(inputs), inputs.recipe.distribution->where});
   for (const auto& layer : inputs.recipe.layers) {
     planned.push_back({layer.name, std::string(recipe::kind_name(layer)), make_step(layer, inputs), layer.where});
   }
   return planned;
+}
+
+std::string reported_name(const recipe::Recipe& recipe, const recipe::Recipe& of, const std::string& layer) {
+  if (&recipe == &of) return layer;
+  return fmt::format("{}/{}", of.name.value.substr(of.name.value.rfind('/') + 1), layer);
 }
 
 plan::KeyRecord layer_key(const std::string& recipe, const ReadyLayer& layer,
@@ -124,42 +129,6 @@ plan::KeyRecord layer_key(const std::string& recipe, const ReadyLayer& layer,
   key.add("epoch", std::to_string(epoch));
   layer.step->add_key_fields(key);
   return key;
-}
-
-layers::ImageRecord resolve_from(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options,
-                                 ThreadPool& pool, Events& events, std::stop_token stop) {
-  const std::string& from = recipe.from.value;
-  const bool is_digest = from.starts_with("sha256:");
-  std::optional<recipe::Recipe> parent;
-  if (const auto file = is_digest ? std::nullopt : recipe::find_recipe(from, recipe.directory, options.search)) {
-    parent = recipe::load_recipe(*file, options.search);
-  }
-  if (parent) {
-    BuildOptions parent_options = options;
-    parent_options.building.push_back(fs::weakly_canonical(recipe.file));
-    refuse_cycle(*parent, parent_options.building, recipe.from.where);
-    parent_options.tag.reset();
-    parent_options.params.clear();
-    parent_options.cache = options.cache == CacheUse::Require ? CacheUse::Require : CacheUse::Use;
-    if (options.lock == LockMode::Refresh) parent_options.lock = LockMode::Update;
-    try {
-      return build(*parent, store, parent_options, pool, events, stop).record;
-    } catch (Error& failure) {
-      failure.add_context(fmt::format("while building the parent '{}' of '{}'", from, recipe.name.value));
-      throw;
-    }
-  }
-  try {
-    return store.load_image(store.resolve(from));
-  } catch (const Error& failure) {
-    if (failure.first().code != "S011") throw;
-    Diagnostic diagnostic{.kind = ErrorKind::Recipe,
-                          .code = "R104",
-                          .message = fmt::format("there is no recipe and no image '{}' to build from", printable(from)),
-                          .hints = failure.first().hints};
-    if (recipe.from.where.line > 0) diagnostic.where = recipe.from.where;
-    throw Error(std::move(diagnostic));
-  }
 }
 
 }  // namespace blueprint::builder

@@ -12,6 +12,7 @@
 #include "builder/recipe/recipe.h"
 #include "builder/steps/input_digests.h"
 #include "builder/steps/run_step.h"
+#include "builder/steps/source_image.h"
 #include "builder/steps/step.h"
 
 namespace blueprint::builder {
@@ -23,6 +24,7 @@ struct StepInputs {
   const packages::Lock& lock;
   const packages::Mirrors& mirrors;
   bool offline = false;
+  const steps::Images& images;  ///< every image that the recipe copies from
   steps::InputDigests& digests;
   steps::SecretReader secret;
 };
@@ -31,23 +33,20 @@ struct StepInputs {
 struct ReadyLayer {
   std::string name;
   std::string kind;
-  std::unique_ptr<steps::Step> step;
+  std::unique_ptr<steps::Step> step;  ///< null when an image that it copies from is not known yet
   SourceSpan where;
 };
-enum class HasParent { No, Yes };
 
-/// The layers of the recipe in order; without a parent, the one that bootstraps its distribution first. Throws Error
-/// K022 when the lock lacks the packages of one.
-[[nodiscard]] std::vector<ReadyLayer> plan_layers(const StepInputs& inputs, HasParent has_parent);
+/// The layers of the recipe in order; where it has a distribution, the one that bootstraps it first. Throws Error K022
+/// when the lock lacks the packages of one.
+[[nodiscard]] std::vector<ReadyLayer> plan_layers(const StepInputs& inputs);
+
+/// What a layer of `recipe`, or of its stage `of`, is called in reports: "run-1", "build/run-1".
+[[nodiscard]] std::string reported_name(const recipe::Recipe& recipe, const recipe::Recipe& of,
+                                        const std::string& layer);
 
 /// The key record of a layer on the layers `below` it (the parent's first; empty for a bootstrap).
 [[nodiscard]] plan::KeyRecord layer_key(const std::string& recipe, const ReadyLayer& layer,
                                         const std::vector<layers::LayerRef>& below, std::int64_t epoch);
-
-/// The parent of a recipe with `from`: a recipe found beside it or in the catalogs is built first; else an image of the
-/// store. Throws Error R104 with near names when it is neither, R105 when recipes are each other's parents.
-[[nodiscard]] layers::ImageRecord resolve_from(const recipe::Recipe& recipe, layers::Store& store,
-                                               const BuildOptions& options, ThreadPool& pool, Events& events,
-                                               std::stop_token stop);
 
 }  // namespace blueprint::builder

@@ -4,12 +4,6 @@
 #include "base/json.h"
 
 namespace blueprint::builder {
-namespace {
-
-constexpr const char* kLabel = "blueprint.distribution";
-
-}  // namespace
-
 std::string format_distribution(const recipe::Distribution& distribution) {
   Json json{{"id", distribution.id},
             {"release", distribution.release},
@@ -30,11 +24,11 @@ std::string format_distribution(const recipe::Distribution& distribution) {
 }
 
 void set_distribution(layers::ImageConfig& config, const recipe::Distribution& distribution) {
-  config.labels[kLabel] = format_distribution(distribution);
+  config.labels[kDistributionLabel] = format_distribution(distribution);
 }
 
 std::optional<recipe::Distribution> distribution_of(const layers::ImageConfig& config) {
-  const auto found = config.labels.find(kLabel);
+  const auto found = config.labels.find(kDistributionLabel);
   if (found == config.labels.end()) return std::nullopt;
   const Json json = parse_json(found->second, "the distribution in the image's config");
   try {

@@ -13,6 +13,9 @@ namespace blueprint::builder {
 [[nodiscard]] std::optional<recipe::Distribution> distribution_of(const layers::ImageConfig& config);
 void set_distribution(layers::ImageConfig& config, const recipe::Distribution& distribution);
 
+/// The label that keeps it, and what it holds.
+inline constexpr const char* kDistributionLabel = "blueprint.distribution";
+
 /// The distribution as canonical JSON: what of it decides which packages are chosen.
 [[nodiscard]] std::string format_distribution(const recipe::Distribution& distribution);
 

@@ -11,6 +11,8 @@
 #include "base/json.h"
 #include "builder/image_assembly.h"
 #include "builder/make_step.h"
+#include "builder/oci_image.h"
+#include "builder/resolve_image.h"
 
 namespace blueprint::builder {
 namespace {
@@ -25,12 +27,16 @@ class Planner {
 
   /// Plans the recipe and answers its image when every layer of it is cached.
   std::optional<layers::ImageRecord> walk(const recipe::Recipe& recipe, BuildPlan& plan);
-  /// The image that `from` stands for, when it is there or all its layers are cached.
-  std::optional<layers::ImageRecord> parent_of(const recipe::Recipe& recipe, BuildPlan& plan);
+  /// Every image that the recipe names; nothing when a layer of one would run.
+  std::optional<steps::Images> images_of(const recipe::Recipe& recipe, BuildPlan& plan);
 
  private:
-  std::optional<packages::Lock> usable_lock(const recipe::Recipe& recipe, const layers::ImageRecord* parent,
+  std::optional<layers::ImageRecord> image_of(const recipe::Text& name, const recipe::Recipe& recipe, BuildPlan& plan);
+  std::optional<packages::Lock> usable_lock(const recipe::Recipe& recipe, const steps::Images& images,
                                             BuildPlan& plan) const;
+  std::optional<layers::ImageRecord> walk_layers(const recipe::Recipe& whole, const recipe::Recipe& recipe,
+                                                 const packages::Lock& lock, const steps::Images& images,
+                                                 BuildPlan& plan);
   void unknown(const recipe::Recipe& recipe, const std::string& reason, BuildPlan& plan) const;
   void explain(const plan::KeyRecord& key, PlannedLayerReport& report) const;
   std::uint64_t missing_bytes(const packages::Lock& lock, const std::string& layer) const;
@@ -41,17 +47,37 @@ class Planner {
   std::vector<std::filesystem::path> walking_;
 };
 
-std::optional<layers::ImageRecord> Planner::parent_of(const recipe::Recipe& recipe, BuildPlan& plan) {
-  const std::string& from = recipe.from.value;
-  if (!from.starts_with("sha256:")) {
-    if (const auto file = recipe::find_recipe(from, recipe.directory, options_.search)) {
+std::optional<layers::ImageRecord> Planner::image_of(const recipe::Text& name, const recipe::Recipe& recipe,
+                                                     BuildPlan& plan) {
+  if (is_oci_reference(name.value)) {
+    auto image = find_oci_image(name, recipe.directory, store_);
+    plan.layers.push_back({.image = name.value, .name = kBaseLayer, .kind = "oci"});
+    if (!image) {
+      plan.layers.back().fate = Fate::Runs;
+      plan.layers.back().reasons = {"it was not read into this store before"};
+    }
+    return image;
+  }
+  if (!name.value.starts_with("sha256:")) {
+    if (const auto file = recipe::find_recipe(name.value, recipe.directory, options_.search)) {
       return walk(recipe::load_recipe(*file, options_.search), plan);
     }
   }
-  return store_.load_image(store_.resolve(from));
+  return load_named_image(name, recipe, store_, options_.search);
 }
 
-std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe, const layers::ImageRecord* parent,
+std::optional<steps::Images> Planner::images_of(const recipe::Recipe& recipe, BuildPlan& plan) {
+  steps::Images images;
+  bool all_known = true;
+  for (const auto& name : images_named_by(recipe)) {
+    auto image = image_of(name, recipe, plan);
+    all_known = all_known && image;
+    if (image) images.emplace(name.value, std::make_shared<steps::SourceImage>(store_, std::move(*image)));
+  }
+  return all_known ? std::optional(std::move(images)) : std::nullopt;
+}
+
+std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe, const steps::Images& images,
                                                    BuildPlan& plan) const {
   const auto path = lock_path(recipe);
   const auto text = read_file_if_exists(path);
@@ -60,7 +86,7 @@ std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe,
     return std::nullopt;
   }
   auto lock = packages::parse_lock(*text, path.string());
-  const auto reasons = staleness(lock, {.recipe = recipe, .parent = parent});
+  const auto reasons = staleness(lock, {.recipe = recipe, .images = images});
   for (const auto& reason : reasons) plan.lock_changes.push_back(fmt::format("{} is stale: {}", path.string(), reason));
   if (!reasons.empty()) return std::nullopt;
   if (options_.epoch) lock.epoch = *options_.epoch;
@@ -68,15 +94,15 @@ std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe,
 }
 
 void Planner::unknown(const recipe::Recipe& recipe, const std::string& reason, BuildPlan& plan) const {
-  const auto add = [&](const std::string& name, std::string kind) {
-    plan.layers.push_back({.image = recipe.name.value,
-                           .name = name,
-                           .kind = std::move(kind),
-                           .fate = Fate::Unknown,
-                           .reasons = {reason}});
+  const auto add = [&](const std::string& image, const std::string& name, std::string kind) {
+    plan.layers.push_back(
+        {.image = image, .name = name, .kind = std::move(kind), .fate = Fate::Unknown, .reasons = {reason}});
   };
-  if (recipe.distribution) add(kBaseLayer, "distribution");
-  for (const auto& layer : recipe.layers) add(layer.name, std::string(recipe::kind_name(layer)));
+  for (const auto& stage : recipe.stages) {
+    for (const auto& layer : stage.layers) add(stage.name.value, layer.name, std::string(recipe::kind_name(layer)));
+  }
+  if (recipe.distribution) add(recipe.name.value, kBaseLayer, "distribution");
+  for (const auto& layer : recipe.layers) add(recipe.name.value, layer.name, std::string(recipe::kind_name(layer)));
 }
 
 void Planner::explain(const plan::KeyRecord& key, PlannedLayerReport& report) const {
@@ -110,35 +136,51 @@ std::optional<layers::ImageRecord> Planner::walk(const recipe::Recipe& recipe, B
                  .message = fmt::format("a recipe cannot be its own parent: {}", recipe.name.value)});
   }
   walking_.push_back(file);
-  std::optional<layers::ImageRecord> parent;
-  if (!recipe.from.value.empty()) {
-    parent = parent_of(recipe, plan);
-    if (!parent) {
-      unknown(recipe, "its parent is built anew", plan);
-      return std::nullopt;
-    }
+  auto images = images_of(recipe, plan);
+  walking_.pop_back();
+  if (!images) {
+    unknown(recipe, "an image that it is made of is built anew", plan);
+    return std::nullopt;
   }
-  const auto lock = usable_lock(recipe, parent ? &*parent : nullptr, plan);
+  const auto lock = usable_lock(recipe, *images, plan);
   if (!lock) {
     unknown(recipe, "its lock is made anew", plan);
     return std::nullopt;
   }
+  for (const auto& stage : recipe.stages) {
+    auto image = walk_layers(recipe, stage, *lock, *images, plan);
+    (*images)[stage.name.value] = image ? std::make_shared<steps::SourceImage>(store_, std::move(*image)) : nullptr;
+  }
+  return walk_layers(recipe, recipe, *lock, *images, plan);
+}
+
+std::optional<layers::ImageRecord> Planner::walk_layers(const recipe::Recipe& whole, const recipe::Recipe& recipe,
+                                                        const packages::Lock& lock, const steps::Images& images,
+                                                        BuildPlan& plan) {
+  const auto from = images.find(recipe.from.value);
+  const bool stands_on_unknown = from != images.end() && from->second == nullptr;
+  const auto* parent = from == images.end() || stands_on_unknown ? nullptr : &from->second->record();
   std::vector<layers::LayerRef> refs = parent ? parent->layers : std::vector<layers::LayerRef>{};
   const StepInputs inputs{.recipe = recipe,
                           .parent_env = parent ? parent->config.env : std::map<std::string, std::string>{},
-                          .lock = *lock,
+                          .lock = lock,
                           .mirrors = options_.mirrors,
                           .offline = options_.offline,
+                          .images = images,
                           .digests = digests_,
                           .secret = {}};
-  bool known = true;
-  for (const auto& layer : plan_layers(inputs, parent ? HasParent::Yes : HasParent::No)) {
+  bool known = !stands_on_unknown;
+  for (const auto& layer : plan_layers(inputs)) {
     PlannedLayerReport report{.image = recipe.name.value, .name = layer.name, .kind = layer.kind};
     if (!known) {
       report.fate = Fate::Unknown;
       report.reasons = {"a layer below it runs"};
+    } else if (layer.step == nullptr) {
+      known = false;
+      report.fate = Fate::Unknown;
+      report.reasons = {fmt::format("a stage of '{}' that it reads runs", whole.name.value)};
     } else {
-      const auto key = layer_key(recipe.name.value, layer, refs, lock->epoch);
+      const auto key = layer_key(recipe.name.value, layer, refs, lock.epoch);
       if (const auto entry = store_.find_key(key.digest())) {
         refs.push_back(entry->layer);
         refs.back().name = layer.name;
@@ -148,12 +190,11 @@ std::optional<layers::ImageRecord> Planner::walk(const recipe::Recipe& recipe, B
         explain(key, report);
       }
     }
-    if (report.fate != Fate::Cached) report.download_bytes = missing_bytes(*lock, layer.name);
+    if (report.fate != Fate::Cached) report.download_bytes = missing_bytes(lock, layer.name);
     plan.layers.push_back(std::move(report));
   }
-  if (!known) return std::nullopt;
-  return assemble_image({.recipe = recipe, .parent = parent ? &*parent : nullptr, .layers = refs, .epoch = lock->epoch},
-                        store_);
+  if (!known || refs.empty()) return std::nullopt;
+  return assemble_image({.recipe = recipe, .parent = parent, .layers = refs, .epoch = lock.epoch}, store_);
 }
 
 }  // namespace
@@ -169,10 +210,10 @@ BuildPlan plan_build(const recipe::Recipe& recipe, layers::Store& store, const B
   return plan;
 }
 
-std::optional<layers::ImageRecord> find_parent(const recipe::Recipe& recipe, layers::Store& store,
-                                               const BuildOptions& options) {
+std::optional<steps::Images> find_images(const recipe::Recipe& recipe, layers::Store& store,
+                                         const BuildOptions& options) {
   BuildPlan ignored;
-  return Planner(store, options).parent_of(recipe, ignored);
+  return Planner(store, options).images_of(recipe, ignored);
 }
 
 }  // namespace blueprint::builder

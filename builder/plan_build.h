@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "builder/build.h"
+#include "builder/steps/source_image.h"
 
 namespace blueprint::builder {
 
@@ -35,9 +36,9 @@ struct BuildPlan {
 /// lock the packages of its layers are not known, and they are Unknown.
 [[nodiscard]] BuildPlan plan_build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options);
 
-/// The image that `from` of a recipe stands for, as far as that is known without building: nothing when it is a recipe
-/// of which a layer would run. Throws Error S011 for what is neither a recipe nor an image.
-[[nodiscard]] std::optional<layers::ImageRecord> find_parent(const recipe::Recipe& recipe, layers::Store& store,
-                                                             const BuildOptions& options);
+/// The images that a recipe names, as far as they are known without building: nothing when one is a recipe of which a
+/// layer would run, or an OCI image that was not read before. Throws Error R104 for what is neither recipe nor image.
+[[nodiscard]] std::optional<steps::Images> find_images(const recipe::Recipe& recipe, layers::Store& store,
+                                                       const BuildOptions& options);
 
 }  // namespace blueprint::builder

@@ -26,6 +26,10 @@ Json dependencies(const ProvenanceInputs& inputs) {
   if (inputs.parent != nullptr) {
     list.push_back(Json{{"name", inputs.recipe.from.value}, {"digest", sha256_set(inputs.parent->digest)}});
   }
+  for (const auto& [name, digest] : inputs.lock.images) {
+    if (const auto pinned = Digest::parse(digest))
+      list.push_back(Json{{"name", name}, {"digest", sha256_set(*pinned)}});
+  }
   for (const auto& repository : inputs.lock.repositories) {
     list.push_back(Json{{"name", fmt::format("{} {} InRelease", repository.name, repository.suite)},
                         {"digest", sha256_set(repository.inrelease)},

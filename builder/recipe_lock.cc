@@ -10,14 +10,31 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "builder/oci_image.h"
 #include "builder/parent_image.h"
 
 namespace blueprint::builder {
 namespace fs = std::filesystem;
 namespace {
 
+/// The image of `from`; null for a bootstrap, for nothing at all, and for a stage, whose content is no input of a lock.
+const layers::ImageRecord* parent_of(const LockRequest& request) {
+  const auto found = request.images.find(request.recipe.from.value);
+  return found == request.images.end() ? nullptr : &found->second->record();
+}
+
 std::string parent_digest(const LockRequest& request) {
-  return request.parent != nullptr ? request.parent->digest.to_string() : std::string();
+  const auto* parent = parent_of(request);
+  return parent == nullptr ? std::string() : pinned_digest(request.recipe.from.value, *parent);
+}
+
+/// All images but that of `from`.
+std::map<std::string, std::string> other_images(const LockRequest& request) {
+  std::map<std::string, std::string> pinned;
+  for (const auto& [name, image] : request.images) {
+    if (name != request.recipe.from.value) pinned.emplace(name, pinned_digest(name, image->record()));
+  }
+  return pinned;
 }
 
 const recipe::PackagesStep* packages_of(const recipe::Layer& layer) {
@@ -35,28 +52,34 @@ std::string parent_file(const layers::Store& store, const layers::ImageRecord& p
   return entry == nullptr ? std::string() : layers::read_file(store, parent.layers, *entry);
 }
 
+Error no_distribution(const recipe::Recipe& recipe) {
+  Diagnostic diagnostic{
+      .kind = ErrorKind::Recipe,
+      .code = "K021",
+      .message = fmt::format("the parent image '{}' is of no distribution that packages could be added from",
+                             recipe.from.value),
+      .hints = {"choose a parent whose recipe begins with 'distribution', or an OCI image of Debian or Ubuntu with its "
+                "dpkg; or install by 'run' or 'fetch'"}};
+  if (recipe.from.where.line > 0) diagnostic.where = recipe.from.where;
+  return Error(std::move(diagnostic));
+}
+
 packages::ResolveRequest make_request(const LockRequest& request, const layers::Store& store) {
   packages::ResolveRequest resolve;
-  if (request.parent != nullptr) {
-    const auto distribution = distribution_of(request.parent->config);
-    const auto tree = layers::load_tree(store, request.parent->layers);
-    resolve.parent_status = parent_file(store, *request.parent, tree, "var/lib/dpkg/status");
-    resolve.parent_extended_states = parent_file(store, *request.parent, tree, "var/lib/apt/extended_states");
+  if (const auto* parent = parent_of(request)) {
+    const auto distribution = distribution_of(parent->config);
+    const auto tree = layers::load_tree(store, parent->layers);
+    resolve.parent_status = parent_file(store, *parent, tree, "var/lib/dpkg/status");
+    resolve.parent_extended_states = parent_file(store, *parent, tree, "var/lib/apt/extended_states");
     if (!distribution || resolve.parent_status.empty()) {
-      Diagnostic diagnostic{
-          .kind = ErrorKind::Recipe,
-          .code = "K021",
-          .message =
-              fmt::format("the parent image '{}' was not built from a distribution, so no packages can be added to it",
-                          request.recipe.from.value),
-          .hints = {"choose a parent whose recipe begins with 'distribution', or install by 'run' or 'fetch'"}};
-      if (request.recipe.from.where.line > 0) diagnostic.where = request.recipe.from.where;
-      throw Error(std::move(diagnostic));
+      throw no_distribution(request.recipe);
     }
     resolve.distribution = *distribution;
-  } else {
+  } else if (request.recipe.distribution) {
     resolve.distribution = *request.recipe.distribution;
     resolve.asked.push_back({.layer = kBaseLayer});
+  } else {
+    throw no_distribution(request.recipe);
   }
   for (const auto& layer : request.recipe.layers) {
     if (const auto* packages = packages_of(layer)) {
@@ -140,8 +163,9 @@ Digest locked_part(const recipe::Recipe& recipe) {
 std::vector<std::string> staleness(const packages::Lock& lock, const LockRequest& request, ParentKnown parent) {
   std::vector<std::string> reasons;
   if (lock.recipe != locked_part(request.recipe)) reasons.emplace_back("the recipe's distribution or packages changed");
-  if (parent == ParentKnown::Yes && lock.from != parent_digest(request))
-    reasons.emplace_back("the parent image changed");
+  if (parent == ParentKnown::No) return reasons;
+  if (lock.from != parent_digest(request)) reasons.emplace_back("the parent image changed");
+  if (lock.images != other_images(request)) reasons.emplace_back("the images that it copies from changed");
   return reasons;
 }
 
@@ -181,6 +205,7 @@ Relocked resolve_lock(const LockRequest& request, const packages::Lock* before, 
   packages::Lock& lock = result.lock;
   lock.recipe = locked_part(request.recipe);
   lock.from = parent_digest(request);
+  lock.images = other_images(request);
   if (has_packages(request.recipe)) {
     auto resolve = make_request(request, store);
     resolve.before = before;
@@ -191,8 +216,8 @@ Relocked resolve_lock(const LockRequest& request, const packages::Lock* before, 
     lock.epoch = resolution.epoch;
     result.facts = std::move(resolution.facts);
   }
-  // A child is never older than its parent: its files would go back in time.
-  if (request.parent != nullptr) lock.epoch = std::max(lock.epoch, request.parent->config.epoch);
+  // A child is never older than what it is made of: its files would go back in time.
+  for (const auto& [name, image] : request.images) lock.epoch = std::max(lock.epoch, image->record().config.epoch);
   return result;
 }
 

@@ -12,6 +12,7 @@
 #include "builder/packages/lock.h"
 #include "builder/packages/resolve.h"
 #include "builder/recipe/recipe.h"
+#include "builder/steps/source_image.h"
 #include "layers/image.h"
 #include "layers/store.h"
 
@@ -28,7 +29,7 @@ enum class LockMode {
 
 struct LockRequest {
   const recipe::Recipe& recipe;
-  const layers::ImageRecord* parent = nullptr;  ///< of `from`; null for a bootstrap
+  const steps::Images& images;  ///< every image that the recipe names and that is no stage of it
   LockMode mode = LockMode::Update;
   packages::UpdateScope scope;  ///< with Refresh: what may become newer
   packages::Mirrors mirrors;
@@ -51,7 +52,7 @@ struct LockUpdate {
 /// SHA-256 of all in the recipe that the lock depends on: distribution and the words of its packages layers.
 [[nodiscard]] Digest locked_part(const recipe::Recipe& recipe);
 
-/// Whether the parent in a request is what `from` stands for now, or could not be had.
+/// Whether the images in a request are what the recipe names now, or could not be had.
 enum class ParentKnown { Yes, No };
 
 /// Why `lock` does not belong to the recipe and parent as they are now; empty when it does.

@@ -37,6 +37,7 @@ std::vector<Option> recipe_options(RecipeFlags& flags) {
            .help = "build this Dockerfile; RECIPE is its context directory",
            .target = &flags.dockerfile,
            .completes = Completes::File},
+          {.flags = "--target", .value = "STAGE", .help = "stage of the Dockerfile to build", .target = &flags.target},
           {.flags = "--mirror",
            .value = "NAME=URL",
            .help = "where a distribution's archive is: ubuntu=URL",
@@ -52,8 +53,9 @@ recipe::Recipe load_recipe(Context& context, const RecipeFlags& flags) {
   recipe::ParamValues params;
   for (const auto& word : flags.params) params.insert(split_pair(word, "--param"));
   if (flags.dockerfile.empty()) return recipe::load_recipe(flags.recipe, context.search(), params);
-  auto result = recipe::load_dockerfile(flags.dockerfile, flags.recipe,
-                                        {.build_args = params, .aliases = context.settings().aliases});
+  auto result =
+      recipe::load_dockerfile(flags.dockerfile, flags.recipe,
+                              {.build_args = params, .aliases = context.settings().aliases, .target = flags.target});
   for (const auto& warning : result.warnings) context.events().note(render(warning));
   return std::move(result.recipe);
 }

@@ -13,6 +13,7 @@ namespace blueprint::cli {
 struct RecipeFlags {
   std::string recipe;
   std::string dockerfile;  ///< empty = `recipe` is a recipe; else it is the context of this Dockerfile
+  std::string target;      ///< stage of the Dockerfile; empty = the last
   std::vector<std::string> mirrors;
   std::vector<std::string> params;
   bool offline = false;

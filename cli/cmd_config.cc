@@ -24,7 +24,12 @@ Command cmd_config() {
           .options = std::move(options),
           .run = [flags](Context& context) {
             const auto recipe = load_recipe(context, flags->recipe);
-            fmt::print("{}", flags->plain ? recipe::format_recipe(recipe) : recipe::format_recipe_with_origins(recipe));
+            if (flags->plain) {
+              fmt::print("{}", recipe::format_with_stages(recipe));
+              return 0;
+            }
+            for (const auto& stage : recipe.stages) fmt::print("{}---\n", recipe::format_recipe_with_origins(stage));
+            fmt::print("{}", recipe::format_recipe_with_origins(recipe));
             return 0;
           }};
 }

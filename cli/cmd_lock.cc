@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "builder/lock_check.h"
-#include "builder/make_step.h"
 #include "builder/recipe_lock.h"
+#include "builder/resolve_image.h"
 #include "cli/build_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
@@ -121,13 +121,10 @@ int run_check(Context& context, const Flags& flags) {
                                      check.age_seconds ? " --update" : "")}});
 }
 
-builder::LockRequest lock_request(const recipe::Recipe& recipe, const std::optional<layers::ImageRecord>& parent,
+builder::LockRequest lock_request(const recipe::Recipe& recipe, const steps::Images& images,
                                   const builder::BuildOptions& options) {
-  return {.recipe = recipe,
-          .parent = parent ? &*parent : nullptr,
-          .mirrors = options.mirrors,
-          .offline = options.offline,
-          .now = options.now};
+  return {
+      .recipe = recipe, .images = images, .mirrors = options.mirrors, .offline = options.offline, .now = options.now};
 }
 
 std::size_t count_packages(const packages::Lock& lock) {
@@ -162,11 +159,9 @@ int run(Context& context, const Flags& flags) {
   if (flags.check) return run_check(context, flags);
   const auto recipe = load_recipe(context, flags.recipe);
   const builder::BuildOptions options = build_options(context, flags.recipe);
-  std::optional<layers::ImageRecord> parent;
-  if (!recipe.from.value.empty()) {
-    parent = builder::resolve_from(recipe, context.store(), options, context.pool(), context.events(), context.stop());
-  }
-  auto request = lock_request(recipe, parent, options);
+  const auto images =
+      builder::resolve_images(recipe, context.store(), options, context.pool(), context.events(), context.stop());
+  auto request = lock_request(recipe, images, options);
   if (flags.update.empty()) {
     auto before = builder::load_lock(recipe);
     auto now = builder::ensure_lock(request, context.store(), context.pool(), context.events(), context.stop());

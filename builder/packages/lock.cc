@@ -59,6 +59,9 @@ std::string format_lock(const Lock& lock) {
       "# To change it, run 'blueprint lock --update'.\n";
   text += fmt::format("format: 1\nepoch: {}\nrecipe: {}\n", lock.epoch, quoted(lock.recipe.to_string()));
   if (!lock.from.empty()) text += fmt::format("from: {}\n", quoted(lock.from));
+  if (!lock.images.empty()) text += "images:\n";
+  for (const auto& [name, digest] : lock.images)
+    text += fmt::format("  - {{name: {}, digest: {}}}\n", quoted(name), quoted(digest));
   if (!lock.repositories.empty()) text += "repositories:\n";
   for (const auto& repository : lock.repositories) text += format_repository(repository);
   if (!lock.packages.empty()) text += "packages:\n";

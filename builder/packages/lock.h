@@ -43,6 +43,7 @@ struct LockedRepository {
 /// The file is YAML of one fixed layout, one package per line, so that a change of one package is a change of one line:
 ///
 ///   lock         = comment* "format: 1" "epoch: SECONDS" "recipe: DIGEST" [ "from: DIGEST" ]
+///                  "images:" { "  - {" fields "}" }
 ///                  "repositories:" { "  - {" fields "}" }  "packages:" { "  LAYER:" { "    - {" fields "}" } }
 ///   fields       = key ": " value { ", " key ": " value }       in the order in which format_lock writes them
 ///   value        = plain | quoted | "[" plain { ", " plain } "]"
@@ -51,8 +52,9 @@ struct LockedRepository {
 /// Optional fields are left out when they have their usual value (auto: false, essential: false, no snapshot).
 struct Lock {
   std::int64_t epoch = 0;
-  Digest recipe;     ///< of the resolved recipe's part that the lock depends on
-  std::string from;  ///< "sha256:…" of the parent image, or empty
+  Digest recipe;                              ///< of the resolved recipe's part that the lock depends on
+  std::string from;                           ///< "sha256:…" of the parent image, or empty
+  std::map<std::string, std::string> images;  ///< further images that the recipe copies from, by name: "sha256:…"
   std::vector<LockedRepository> repositories;
   std::map<std::string, std::vector<LockedPackage>>
       packages;  ///< by layer name, in the order in which they are configured

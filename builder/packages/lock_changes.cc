@@ -183,6 +183,11 @@ std::string count_changes(const std::vector<PackageChange>& changes) {
 std::string format_lock_changes(const Lock& before, const Lock& after, const LockFacts& facts) {
   const auto changes = compare_locks(before, after, facts);
   std::string text = repository_changes(before, after);
+  for (const auto& [name, digest] : after.images) {
+    const auto old = before.images.find(name);
+    if (old != before.images.end() && old->second != digest)
+      text += fmt::format("- image `{}` {} → {}\n", name, old->second, digest);
+  }
   if (!before.from.empty() && before.from != after.from)
     text += fmt::format("- parent image {} → {}\n", before.from, after.from);
   std::string layer;

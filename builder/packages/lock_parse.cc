@@ -120,6 +120,7 @@ class Parser {
   void check_format();
   void top_level();
   void scalar_entry(const LockField& field);
+  void images();
   void repositories();
   void layers();
   void layer_packages(const std::string& layer);
@@ -168,6 +169,8 @@ void Parser::top_level() {
   if (!seen_.insert(field->key).second) faults_.push_back(lock_key("duplicate", field->key, span(field->key_place)));
   if (field->key == "repositories") {
     repositories();
+  } else if (field->key == "images") {
+    images();
   } else if (field->key == "packages") {
     layers();
   } else {
@@ -202,6 +205,20 @@ std::optional<Fields> Parser::list_item(std::size_t indent) {
   auto fields = LockScanner(file_, line, indent + 2).flow_map(faults_);
   if (!fields) return std::nullopt;
   return Fields(file_, std::move(*fields), whole(line), faults_);
+}
+
+void Parser::images() {
+  while (next_ < lines_.size() && lines_[next_].indent > 0) {
+    const auto& line = lines_[next_];
+    auto fields = list_item(2);
+    if (!fields) continue;
+    const std::string name = fields->text("name");
+    const std::string digest = fields->text("digest");
+    if (!Digest::parse(digest))
+      faults_.push_back(lock_value("digest", "sha256: and 64 hexadecimal digits", span(whole(line))));
+    if (!lock_.images.emplace(name, digest).second) faults_.push_back(lock_key("duplicate", name, span(whole(line))));
+    fields->refuse_rest();
+  }
 }
 
 void Parser::repositories() {

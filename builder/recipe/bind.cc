@@ -46,14 +46,27 @@ FilesStep bind_files(const Reader& layer) {
   return step;
 }
 
+/// What copies and binds have in common.
+CopyStep bind_source(const Reader& reader) {
+  CopyStep step{.from = reader.located("from"),
+                .image = reader.located("image"),
+                .path = reader.located("path"),
+                .to = reader.located("to"),
+                .exclude = reader.texts("exclude")};
+  if (!step.image.value.empty() && step.path.value.empty()) step.path = {"/", step.image.where};
+  return step;
+}
+
 CopyStep bind_copy(const Reader& layer) {
   const auto reader = layer.reader("copy");
   if (!reader) return {};
-  CopyStep step{.from = reader->located("from"),
-                .to = reader->located("to"),
-                .mode = reader->mode("mode"),
-                .exclude = reader->texts("exclude")};
+  CopyStep step = bind_source(*reader);
+  step.mode = reader->mode("mode");
+  step.unpack = reader->boolean("unpack");
   bind_owner(*reader, step.owner, &step.group);
+  // Files of an image or an archive keep their owners, so that root is no default there.
+  const bool keeps_owners = step.unpack || !step.image.value.empty();
+  if (keeps_owners && reader->text("owner") == "root") step.owner = {"0", step.owner.where};
   return step;
 }
 
@@ -78,6 +91,12 @@ RunStep bind_run(const Reader& layer) {
                .env = layer.dictionary("env"),
                .secrets = layer.located_list("secrets")};
   if (step.user.value == "root") step.user.value.clear();
+  for (const Reader& reader : layer.readers("caches")) {
+    CacheMount cache{.path = reader.located("path"), .id = reader.text("id")};
+    if (cache.id.empty()) cache.id = cache.path.value;
+    step.caches.push_back(std::move(cache));
+  }
+  for (const Reader& reader : layer.readers("binds")) step.binds.push_back(bind_source(reader));
   return step;
 }
 

@@ -1,6 +1,6 @@
-// A Dockerfile as a recipe, in three passes: text to instructions (dockerfile_syntax.h), instructions to stages, and
-// the stages on the way to the target carried out (dockerfile_stage.h). Stages that the target is not FROM are not
-// carried out, as in BuildKit.
+// A Dockerfile as recipes, in three passes: text to instructions (dockerfile_syntax.h), instructions to stages, and
+// the target carried out (dockerfile_stage.h). A stage that another is FROM or copies from is carried out when that one
+// asks for it and becomes a recipe of its own; one that nobody asks for is not looked at, as in BuildKit.
 
 #include "builder/recipe/dockerfile.h"
 
@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "builder/recipe/check.h"
 #include "builder/recipe/dockerfile_stage.h"
 #include "builder/recipe/errors.h"
 
@@ -30,6 +31,9 @@ struct StageText {
   std::string name;  ///< of AS, in lower case
   std::vector<const Instruction*> instructions;
   SourceSpan where;
+  std::size_t number = 0;
+  std::optional<Stage> made;  ///< after it was carried out
+  std::string recipe;         ///< name of the recipe that it became
 };
 
 std::string lower(std::string text) {
@@ -38,33 +42,48 @@ std::string lower(std::string text) {
   return text;
 }
 
-/// The recipe's name from that of a directory: what is not allowed becomes '-'.
-std::string name_from(const fs::path& directory) {
-  std::error_code ignored;
-  const fs::path whole = fs::absolute(directory, ignored).lexically_normal();
+/// `text` as a word of a recipe's name: what is not allowed becomes '-'.
+std::string word_from(const std::string& text) {
   std::string name;
-  for (const char c : lower((whole.has_filename() ? whole : whole.parent_path()).filename().string())) {
+  for (const char c : lower(text)) {
     const bool allowed = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     if (allowed || (!name.empty() && name.back() != '-')) name += allowed ? c : '-';
   }
   while (name.ends_with('-')) name.pop_back();
+  return name;
+}
+
+/// The recipe's name from that of a directory.
+std::string name_from(const fs::path& directory) {
+  std::error_code ignored;
+  const fs::path whole = fs::absolute(directory, ignored).lexically_normal();
+  const std::string name = word_from((whole.has_filename() ? whole : whole.parent_path()).filename().string());
   return name.empty() ? "dockerfile" : name;
 }
 
 class Mapper {
  public:
-  Mapper(FileScope& scope, const DockerfileOptions& options) : scope_(scope), options_(options) {}
+  Mapper(FileScope& scope, const DockerfileOptions& options, std::string name)
+      : scope_(scope), options_(options), name_(std::move(name)) {
+    scope_.image_named = [this](const std::string& image, const SourceSpan& where) {
+      return image_named(image, where);
+    };
+  }
 
   Recipe map(const File& file) {
     read_stages(file);
-    Recipe recipe;
-    const StageText* target = find_target();
-    if (target == nullptr) return recipe;
-    Stage stage(scope_);
-    const StageText* bottom = carry_out(*target, stage);
+    StageText* target = find_target();
+    if (target == nullptr) return {};
+    carry_out(*target);
     scope_.faults.throw_if_any();
-    stage.finish(recipe);
-    recipe.from = {alias_of(bottom->base), bottom->from.where};
+    Recipe recipe = std::move(recipes_.back());
+    recipes_.pop_back();
+    recipe.name.value = name_;
+    recipe.stages = std::move(recipes_);
+    if (recipe.from.value == kScratch) {
+      scope_.warnings.push_back(dockerfile_warning(
+          recipe.from.where, "an image from scratch has no kernel and no init: it can be exported, not booted"));
+    }
     return recipe;
   }
 
@@ -88,6 +107,7 @@ class Mapper {
     for (const Instruction& instruction : file.instructions) {
       if (instruction.keyword == "FROM") {
         stages_.push_back(read_from(instruction));
+        stages_.back().number = stages_.size() - 1;
         if (stages_.size() > kMaxStages) {
           scope_.faults.add(
               malformed_dockerfile(at(instruction.place), fmt::format("more than {} stages", kMaxStages)));
@@ -145,21 +165,39 @@ class Mapper {
     return stage;
   }
 
-  const StageText* find_stage(const std::string& name, const StageText* before) const {
-    for (const StageText& stage : stages_) {
-      if (&stage == before) return nullptr;
-      if (!stage.name.empty() && stage.name == lower(name)) return &stage;
+  /// The stage of this name before `before`; null = all. As in BuildKit, of two with one name the later one.
+  StageText* find_stage(const std::string& name, const StageText* before) {
+    StageText* found = nullptr;
+    for (StageText& stage : stages_) {
+      if (&stage == before) break;
+      if (!stage.name.empty() && stage.name == lower(name)) found = &stage;
     }
-    return nullptr;
+    return found;
   }
 
-  const StageText* find_target() {
+  std::string image_named(const std::string& image, const SourceSpan& where) {
+    StageText* stage = find_stage(image, current_);
+    const auto number = parse_integer(image);
+    if (stage == nullptr && number && *number >= 0 && static_cast<std::size_t>(*number) < current_->number)
+      stage = &stages_[static_cast<std::size_t>(*number)];
+    if (stage != nullptr) return carry_out(*stage);
+    std::vector<std::string> names;
+    for (const StageText& other : stages_) names.push_back(other.name);
+    if (const auto near = near_names(lower(image), names); !near.empty()) {
+      scope_.warnings.push_back(dockerfile_warning(
+          where,
+          fmt::format("'{}' is no earlier stage and counts as an image: {}", printable(image), did_you_mean(near))));
+    }
+    return alias_of(image);
+  }
+
+  StageText* find_target() {
     if (stages_.empty()) {
       scope_.faults.add(malformed_dockerfile(at({}), "there is no FROM"));
       return nullptr;
     }
     if (options_.target.empty()) return &stages_.back();
-    const StageText* found = find_stage(options_.target, nullptr);
+    StageText* found = find_stage(options_.target, nullptr);
     std::vector<std::string> names;
     for (const StageText& stage : stages_) names.push_back(stage.name);
     if (found == nullptr)
@@ -167,26 +205,45 @@ class Mapper {
     return found;
   }
 
-  /// Carries out the stages from the bottom to `target`; returns the bottom one.
-  const StageText* carry_out(const StageText& target, Stage& stage) {
-    std::vector<const StageText*> chain{&target};
-    while (const StageText* parent = find_stage(chain.back()->base, chain.back())) chain.push_back(parent);
-    const StageText* bottom = chain.back();
-    if (bottom->base == "scratch") {
-      scope_.faults.add(cannot_map(bottom->from.where,
-                                   "FROM scratch has no counterpart here: a sandbox boots a whole distribution",
-                                   "build on a recipe such as debian-12-x86_64"));
+  /// Carries out a stage, and what it needs before it, unless that was done; returns the name of its recipe.
+  std::string carry_out(StageText& text) {
+    if (!text.recipe.empty()) return text.recipe;
+    const StageText* asking = std::exchange(current_, &text);
+    Recipe recipe;
+    text.recipe = recipe_name(text);
+    recipe.name = {text.recipe, text.where};
+    text.made.emplace(scope_);
+    if (StageText* parent = find_stage(text.base, &text); parent != nullptr) {
+      recipe.from = {carry_out(*parent), text.from.where};
+      text.made = parent->made;
+      text.made->begin_child();
+    } else {
+      recipe.from = {alias_of(text.base), text.from.where};
     }
-    for (auto text = chain.rbegin(); text != chain.rend(); ++text) {
-      if (*text != bottom) stage.begin_child();
-      for (const Instruction* instruction : (*text)->instructions) stage.apply(*instruction);
-    }
-    return bottom;
+    for (const Instruction* instruction : text.instructions) text.made->apply(*instruction);
+    Stage finished = *text.made;
+    finished.finish(recipe);
+    recipes_.push_back(std::move(recipe));
+    current_ = asking;
+    return text.recipe;
+  }
+
+  /// Stages whose names differ in nothing that a recipe's name may say differ by their numbers.
+  [[nodiscard]] std::string recipe_name(const StageText& text) const {
+    const std::string number = fmt::format("stage-{}", text.number);
+    std::string word = text.name.empty() ? number : word_from(text.name);
+    if (word.empty()) word = number;
+    const auto taken = [&](const StageText& other) { return other.recipe == name_ + "/" + word; };
+    if (std::any_of(stages_.begin(), stages_.end(), taken)) word += "-" + std::to_string(text.number);
+    return name_ + "/" + word;
   }
 
   FileScope& scope_;
   const DockerfileOptions& options_;
+  const std::string name_;
   std::vector<StageText> stages_;
+  const StageText* current_ = nullptr;  ///< the stage that is carried out
+  std::vector<Recipe> recipes_;         ///< of the stages that were, each behind those that it needs
 };
 
 /// The rules of recipes hold for what a Dockerfile amounts to. What of it the instructions' own checks have not caught
@@ -223,12 +280,15 @@ DockerfileResult compose_dockerfile(std::string_view text, const std::string& fi
                   .global_args = {},
                   .faults = faults,
                   .warnings = result.warnings};
-  result.recipe = Mapper(scope, options).map(parsed);
+  result.recipe = Mapper(scope, options, options.name.empty() ? name_from(context) : options.name).map(parsed);
   faults.throw_if_any();
-  result.recipe.file = file;
-  result.recipe.directory = context.string();
-  result.recipe.name = {options.name.empty() ? name_from(context) : options.name, source.span({})};
-  check_as_recipe(result.recipe, source);
+  const auto complete = [&](Recipe& recipe) {
+    recipe.file = file;
+    recipe.directory = context.string();
+    check_as_recipe(recipe, source);
+  };
+  for (Recipe& stage : result.recipe.stages) complete(stage);
+  complete(result.recipe);
   return result;
 }
 

@@ -27,7 +27,8 @@ struct DockerfileResult {
 ///
 /// `context` is the directory that COPY reads, of which `ignore` (the text of a .dockerignore) leaves out; only its
 /// names are looked at. Throws Error (kind Recipe, R05x) with every fault, each at its line: malformed instructions,
-/// and those that no layer of ours can do, such as COPY --from.
+/// and those that no layer of ours can do, such as ADD of a git repository. The other stages that the target needs are
+/// Recipe::stages.
 [[nodiscard]] DockerfileResult compose_dockerfile(std::string_view text, const std::string& file,
                                                   const std::filesystem::path& context, std::string_view ignore,
                                                   const DockerfileOptions& options = {});

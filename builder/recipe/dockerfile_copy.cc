@@ -1,5 +1,6 @@
 // COPY and ADD. A copy layer of ours copies one path to one name, so each source becomes a layer of its own; whether a
-// target is a directory is decided here, by Docker's rules as far as the Dockerfile tells.
+// target is a directory is decided here, by Docker's rules as far as the Dockerfile tells. What an image holds is not
+// known yet, so patterns of paths in one are left to the layer.
 
 #include <algorithm>
 
@@ -47,6 +48,7 @@ std::optional<std::uint32_t> parse_mode(std::string_view text) {
 
 struct Stage::Copying {
   bool adds = false;  ///< ADD
+  Text image;         ///< of --from; empty = the build context
   Text owner;
   Text group;
   std::optional<std::uint32_t> mode;
@@ -65,15 +67,14 @@ bool Stage::copy_flags(const Instruction& instruction, Copying& copying) {
       const std::size_t colon = value.find(':');
       copying.owner = {value.substr(0, colon), where};
       if (colon != std::string::npos) copying.group = {value.substr(colon + 1), where};
-      if (copying.owner.value == "root" || copying.owner.value == "0") copying.owner.value.clear();
+      if (copying.owner.value == "root") copying.owner.value = "0";
     } else if (flag.name == "chmod") {
       copying.mode = parse_mode(value);
       if (!copying.mode)
         unmappable(where, fmt::format("--chmod={} has no counterpart here", printable(value)),
                    "write octal digits, such as --chmod=755");
-    } else if (flag.name == "from") {
-      unmappable(where, "COPY --from has no counterpart here: an image is built from one base, layer by layer",
-                 "build the other stage by a Dockerfile or recipe of its own and copy or fetch its result");
+    } else if (flag.name == "from" && !copying.adds) {
+      copying.image = {scope_->image_named(value, where), where};
     } else if (flag.name == "checksum" && copying.adds) {
       copying.checksum = value;
     } else if (flag.name == "exclude") {
@@ -86,6 +87,8 @@ bool Stage::copy_flags(const Instruction& instruction, Copying& copying) {
 }
 
 void Stage::copy(const Instruction& instruction) {
+  const std::size_t faults_before = scope_->faults.count();
+  const std::size_t layers_before = layers_.size();
   Copying copying{.adds = instruction.keyword == "ADD"};
   if (!copy_flags(instruction, copying)) return;
   std::vector<Word> words = split_at_blanks(instruction.text);
@@ -107,6 +110,11 @@ void Stage::copy(const Instruction& instruction) {
   for (const Word& word : words) {
     if (!word.text.starts_with("<<")) copy_source(word, instruction, copying);
   }
+  // `COPY package.json yarn.lock* ./` means those that are there.
+  if (layers_.size() == layers_before && scope_->faults.count() == faults_before) {
+    scope_->faults.add(
+        not_in_context(at(instruction, words.front()), words.front().text, "matches nothing in the build context", {}));
+  }
   // Whatever was copied, the directories on the way are there now.
   std::string made = copying.into_directory ? copying.target : copying.target.substr(0, copying.target.rfind('/'));
   for (; !made.empty(); made.resize(made.rfind('/'))) directories_.insert(made);
@@ -121,6 +129,7 @@ void Stage::copy_source(const Word& word, const Instruction& instruction, const 
                       "clone it in a RUN, or fetch an archive of a commit");
   }
   if (copying.adds && is_url(source)) return fetch({source, word.offset}, instruction, copying);
+  if (!copying.image.value.empty()) return copy_from_image(source, instruction, copying, where);
   const auto path = clean_context_path(source);
   if (!path) {
     scope_->faults.add(not_in_context(where, source, "leads out of the build context", {}));
@@ -128,7 +137,6 @@ void Stage::copy_source(const Word& word, const Instruction& instruction, const 
     copy_path(*path, instruction, copying, where);
   } else {
     const auto found = scope_->context.matches(*path);
-    if (found.empty()) scope_->faults.add(not_in_context(where, source, "matches nothing in the build context", {}));
     Copying each = copying;
     each.into_directory = copying.into_directory || found.size() > 1;
     for (const std::string& match : found) copy_path(match, instruction, each, where);
@@ -143,22 +151,38 @@ void Stage::copy_path(const std::string& path, const Instruction& instruction, c
   }
   if (kind == BuildContext::Kind::Ignored)
     return scope_->faults.add(not_in_context(where, path, "is left out by .dockerignore", {}));
-  if (copying.adds && kind == BuildContext::Kind::File && is_archive(path)) {
-    return unmappable(where, "ADD would unpack this archive, which no layer here does",
-                      "COPY it and unpack it in a RUN, or 'fetch' it with 'unpack' in a recipe");
-  }
   CopyStep step{.from = {path.empty() ? "." : "./" + path, where},
                 .to = {copying.target, where},
                 .owner = copying.owner,
                 .group = copying.group,
                 .mode = copying.mode};
-  if (kind == BuildContext::Kind::Directory) {
+  step.unpack = copying.adds && kind == BuildContext::Kind::File && is_archive(path);
+  if (!step.unpack && step.owner.value == "0") step.owner.value.clear();
+  if (step.unpack) {
+    directories_.insert(copying.target);
+  } else if (kind == BuildContext::Kind::Directory) {
     step.exclude = scope_->context.ignored_below(path);
     step.exclude.insert(step.exclude.end(), copying.excludes.begin(), copying.excludes.end());
     directories_.insert(copying.target);
   } else if (copying.into_directory) {
     step.to.value = below(copying.target, base_name(path));
   }
+  add_layer("copy", instruction).step = std::move(step);
+}
+
+void Stage::copy_from_image(const std::string& source, const Instruction& instruction, const Copying& copying,
+                            const SourceSpan& where) {
+  const auto path = clean_context_path(source);
+  if (!path) return scope_->faults.add(not_in_context(where, source, "leads out of the image", {}));
+  CopyStep step{.from = {},
+                .image = copying.image,
+                .path = {"/" + *path, where},
+                .to = {copying.target, where},
+                .owner = copying.owner,
+                .group = copying.group,
+                .mode = copying.mode,
+                .exclude = copying.excludes};
+  if (copying.into_directory && copying.target != "/") step.to.value += "/";
   add_layer("copy", instruction).step = std::move(step);
 }
 
@@ -177,7 +201,7 @@ void Stage::copy_heredocs(const Instruction& instruction, const Copying& copying
     step.files.push_back({.path = {path, where},
                           .content = *content,
                           .mode = copying.mode.value_or(0644),
-                          .owner = copying.owner,
+                          .owner = copying.owner.value == "0" ? Text{} : copying.owner,
                           .group = copying.group});
   }
   if (!step.files.empty()) add_layer("files", instruction).step = std::move(step);
@@ -196,7 +220,7 @@ void Stage::fetch(const Word& word, const Instruction& instruction, const Copyin
                  .sha256 = {copying.checksum.substr(kPrefix.size()), where},
                  .to = {copying.into_directory ? below(copying.target, base_name(path)) : copying.target, where},
                  .mode = copying.mode.value_or(0600),  // as Docker does for what it downloads
-                 .owner = copying.owner};
+                 .owner = copying.owner.value == "0" ? Text{} : copying.owner};
   if (!copying.group.value.empty())
     step.owner.value = fmt::format("{}:{}", step.owner.value.empty() ? "root" : step.owner.value, copying.group.value);
   add_layer("fetch", instruction).step = std::move(step);

@@ -2,6 +2,7 @@
 // back. Docker gives commands the network, so does the layer.
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 
 #include <fmt/format.h>
@@ -76,7 +77,9 @@ void Stage::run(const Instruction& instruction) {
   for (const auto& [name, value] : env_) step.env[name] = value;
   run_flags(instruction, step);
   step.script = {script(instruction), at(instruction.at(0, instruction.text.size()))};
-  if (!workdirs_to_make_.empty() && !step.user.value.empty()) make_workdirs();
+  // What is mounted on a directory that the script makes would hide it.
+  const bool mounts = !step.caches.empty() || !step.binds.empty();
+  if (!workdirs_to_make_.empty() && (mounts || !step.user.value.empty())) make_workdirs();
   if (!workdirs_to_make_.empty()) {
     // One layer instead of two: this one makes its directory itself.
     step.script.value = fmt::format("{}\ncd {}\n{}", mkdir_command(), shell_quote(workdir_), step.script.value);
@@ -122,40 +125,105 @@ void Stage::run_flags(const Instruction& instruction, RunStep& step) {
   }
 }
 
+/// `--mount=…` taken apart.
+struct Stage::Mount {
+  std::map<std::string, std::string> options;
+  SourceSpan where;
+  std::string target;  ///< absolute; empty when it is not said
+
+  /// The first of `names` that is said, or empty.
+  [[nodiscard]] std::string option(std::initializer_list<const char*> names) const {
+    for (const char* name : names) {
+      if (const auto found = options.find(name); found != options.end()) return found->second;
+    }
+    return {};
+  }
+  /// The first option that is none of `known`, or empty.
+  [[nodiscard]] std::string other_than(std::initializer_list<std::string_view> known) const {
+    for (const auto& [name, value] : options) {
+      if (std::find(known.begin(), known.end(), name) == known.end()) return name;
+    }
+    return {};
+  }
+};
+
 void Stage::run_mount(const Flag& flag, RunStep& step) {
-  const auto options = options_of(flag.value);
-  const auto option = [&](std::string_view name) {
-    const auto found = options.find(std::string(name));
-    return found == options.end() ? std::string() : found->second;
-  };
-  const std::string type = option("type");
-  const std::string target = !option("target").empty() ? option("target")
-                             : !option("dst").empty()  ? option("dst")
-                                                       : option("destination");
-  if (type == "cache") {
-    return warn(at(flag.place),
-                fmt::format("'{}' is an ordinary directory here: what the command leaves in it stays in the layer",
-                            printable(target)));
-  }
-  if (type != "secret") {
+  Mount mount{.options = options_of(flag.value), .where = at(flag.place), .target = {}};
+  const std::string target = mount.option({"target", "dst", "destination"});
+  if (!target.empty()) mount.target = absolute(target);
+  const std::string type = mount.option({"type"});
+  if (type == "secret") return mount_secret(mount, step);
+  const bool is_bind = type.empty() || type == "bind";
+  if (!is_bind && type != "cache") {
     return unmappable(
-        at(flag.place),
-        fmt::format("RUN --mount of type '{}' has no counterpart here", printable(type.empty() ? "bind" : type)),
-        "COPY what the command needs");
+        mount.where, fmt::format("RUN --mount of type '{}' has no counterpart here", printable(type)),
+        type == "tmpfs" ? "/tmp and /run are in memory already" : "give the command what it needs by a secret");
   }
-  const std::string id = !option("id").empty() ? option("id") : target.substr(target.rfind('/') + 1);
-  if (!target.empty() && target != "/run/secrets/" + id) {
-    return unmappable(at(flag.place),
+  if (mount.target.empty() || mount.target == "/") {
+    return scope_->faults.add(malformed_dockerfile(mount.where, "a mount needs a target, which is not '/'"));
+  }
+  if (is_bind) {
+    mount_bind(mount, step);
+  } else {
+    mount_cache(mount, step);
+  }
+}
+
+/// Whose it is and who may use it at a time is arranged by the layer: uid, gid, mode and sharing say nothing new.
+void Stage::mount_cache(const Mount& mount, RunStep& step) {
+  const std::string other =
+      mount.other_than({"type", "target", "dst", "destination", "id", "sharing", "uid", "gid", "mode"});
+  if (!other.empty()) {
+    return unmappable(mount.where, fmt::format("a cache with '{}' has no counterpart here", printable(other)),
+                      "a cache begins empty and can be written");
+  }
+  const std::string id = mount.option({"id"});
+  step.caches.push_back({.path = {mount.target, mount.where}, .id = id.empty() ? mount.target : id});
+}
+
+void Stage::mount_bind(const Mount& mount, RunStep& step) {
+  const std::string other = mount.other_than(
+      {"type", "target", "dst", "destination", "source", "src", "from", "rw", "readwrite", "ro", "readonly"});
+  if (!other.empty()) {
+    return unmappable(mount.where, fmt::format("a bind with '{}' has no counterpart here", printable(other)));
+  }
+  const std::string source = mount.option({"source", "src"});
+  const auto path = clean_context_path(source);
+  if (!path) return scope_->faults.add(not_in_context(mount.where, source, "leads out of the build context", {}));
+  CopyStep bind{.to = {mount.target, mount.where}};
+  if (const std::string from = mount.option({"from"}); !from.empty()) {
+    bind.image = {scope_->image_named(from, mount.where), mount.where};
+    bind.path = {"/" + *path, mount.where};
+    step.binds.push_back(std::move(bind));
+    return;
+  }
+  const BuildContext::Kind kind = scope_->context.kind(*path);
+  if (kind == BuildContext::Kind::Missing || kind == BuildContext::Kind::Ignored) {
+    const bool missing = kind == BuildContext::Kind::Missing;
+    return scope_->faults.add(not_in_context(mount.where, *path,
+                                             missing ? "is not in the build context" : "is left out by .dockerignore",
+                                             missing ? scope_->context.beside(*path) : std::vector<std::string>{}));
+  }
+  bind.from = {path->empty() ? "." : "./" + *path, mount.where};
+  if (kind == BuildContext::Kind::Directory) bind.exclude = scope_->context.ignored_below(*path);
+  step.binds.push_back(std::move(bind));
+}
+
+void Stage::mount_secret(const Mount& mount, RunStep& step) {
+  const std::string id =
+      !mount.option({"id"}).empty() ? mount.option({"id"}) : mount.target.substr(mount.target.rfind('/') + 1);
+  if (!mount.target.empty() && mount.target != "/run/secrets/" + id) {
+    return unmappable(mount.where,
                       fmt::format("a secret is mounted at /run/secrets/{} and nowhere else", printable(id)),
                       "leave 'target' out and read it there");
   }
-  if (options.contains("env")) {
-    return unmappable(at(flag.place),
+  if (mount.options.contains("env")) {
+    return unmappable(mount.where,
                       "a secret is a file and no variable: variables are seen by every program that the command starts",
                       fmt::format("read it from /run/secrets/{}", printable(id)));
   }
   secrets_.insert(id);
-  step.secrets.push_back({id, at(flag.place)});
+  step.secrets.push_back({id, mount.where});
 }
 
 }  // namespace blueprint::recipe::dockerfile

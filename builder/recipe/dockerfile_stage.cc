@@ -59,8 +59,10 @@ void Stage::apply(const Instruction& instruction) {
 }
 
 void Stage::begin_child() {
-  args_.clear();
-  shell_.clear();
+  layers_.clear();
+  layer_counts_.clear();
+  secrets_.clear();
+  forget_made_workdirs();  // finish() of the parent makes them
 }
 
 SourceSpan Stage::at(const Instruction& instruction, const Word& word) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -24,17 +25,19 @@ struct FileScope {
   std::map<std::string, std::optional<std::string>> global_args;  ///< of ARG before the first FROM
   Faults& faults;
   std::vector<Diagnostic>& warnings;
+  /// What a recipe calls the image that `--from=NAME` means: an earlier stage, by name or number, or another image.
+  std::function<std::string(const std::string& name, const SourceSpan& where)> image_named = {};
 };
 
 /// A stage while its instructions are carried out: our layers so far, and the state that later instructions depend on.
-/// Copying it starts a stage FROM this one.
+/// A copy of it, told so by begin_child(), is the beginning of a stage FROM this one.
 class Stage {
  public:
   explicit Stage(FileScope& scope) : scope_(&scope) {}
 
   /// Carries out one instruction other than FROM.
   void apply(const Instruction& instruction);
-  /// Forgets what a stage does not hand down to one that is FROM it.
+  /// Keeps only what a stage hands down to one that is FROM it: everything but its layers, which are in its image.
   void begin_child();
   /// Puts what the stage has made of the image into `recipe`.
   void finish(Recipe& recipe);
@@ -52,7 +55,11 @@ class Stage {
   // dockerfile_run.cc
   void run(const Instruction& instruction);
   void run_flags(const Instruction& instruction, RunStep& step);
+  struct Mount;
   void run_mount(const Flag& flag, RunStep& step);
+  void mount_cache(const Mount& mount, RunStep& step);
+  void mount_bind(const Mount& mount, RunStep& step);
+  void mount_secret(const Mount& mount, RunStep& step);
   [[nodiscard]] std::string script(const Instruction& instruction) const;
   void make_workdirs();
   [[nodiscard]] std::string mkdir_command() const;
@@ -64,6 +71,8 @@ class Stage {
   void copy_source(const Word& word, const Instruction& instruction, const Copying& copying);
   void copy_path(const std::string& path, const Instruction& instruction, const Copying& copying,
                  const SourceSpan& where);
+  void copy_from_image(const std::string& source, const Instruction& instruction, const Copying& copying,
+                       const SourceSpan& where);
   void copy_heredocs(const Instruction& instruction, const Copying& copying);
   void fetch(const Word& word, const Instruction& instruction, const Copying& copying);
 

@@ -86,12 +86,12 @@ class LayerFormat {
   }
 
   void operator()(const CopyStep& step) {
-    YamlValue copy = YamlValue::map();
-    copy.add("from", text(rebase(step.from.value, layer_.directory, recipe_.directory)));
-    copy.add("to", text(step.to.value));
-    add_owner(copy, step.owner, &step.group);
+    YamlValue copy = source_of(step);
+    const bool keeps_owners = step.unpack || !step.image.value.empty();
+    if (!keeps_owners || !step.owner.value.empty()) add_owner(copy, step.owner, &step.group);
     if (step.mode) copy.add("mode", mode(*step.mode));
     copy.add("exclude", texts(step.exclude));
+    if (step.image.value.empty()) copy.add("unpack", boolean(step.unpack));
     map_.add("copy", std::move(copy));
   }
 
@@ -139,9 +139,36 @@ class LayerFormat {
     map_.add("workdir", text(step.workdir));
     map_.add("env", dictionary(step.env));
     map_.add("secrets", texts(step.secrets));
+    YamlValue caches = YamlValue::list();
+    for (const CacheMount& cache : step.caches) {
+      YamlValue entry = YamlValue::map();
+      entry.add("path", text(cache.path.value));
+      entry.add("id", text(cache.id));
+      caches.add(std::move(entry));
+    }
+    map_.add("caches", std::move(caches));
+    YamlValue binds = YamlValue::list();
+    for (const CopyStep& bind : step.binds) {
+      YamlValue entry = source_of(bind);
+      entry.add("exclude", texts(bind.exclude));
+      binds.add(std::move(entry));
+    }
+    map_.add("binds", std::move(binds));
   }
 
  private:
+  [[nodiscard]] YamlValue source_of(const CopyStep& step) const {
+    YamlValue map = YamlValue::map();
+    if (step.image.value.empty()) {
+      map.add("from", text(rebase(step.from.value, layer_.directory, recipe_.directory)));
+    } else {
+      map.add("image", text(step.image.value));
+      map.add("path", text(step.path.value));
+    }
+    map.add("to", text(step.to.value));
+    return map;
+  }
+
   YamlValue& map_;
   const Layer& layer_;
   const Recipe& recipe_;
@@ -255,6 +282,12 @@ YamlValue whole(const Recipe& recipe) {
 }  // namespace
 
 std::string format_recipe(const Recipe& recipe) { return write_yaml(whole(recipe), OriginComments::No); }
+
+std::string format_with_stages(const Recipe& recipe) {
+  std::string text;
+  for (const Recipe& stage : recipe.stages) text += format_recipe(stage) + "---\n";
+  return text + format_recipe(recipe);
+}
 
 std::string format_recipe_with_origins(const Recipe& recipe) { return write_yaml(whole(recipe), OriginComments::Yes); }
 

@@ -25,7 +25,7 @@ constexpr Type kRecipeName{.expects = "lower-case words joined by '-', '.', '_' 
 constexpr Type kLayerName{
     .expects = "a lower-case word such as dev-tools (letters, digits, '.', '_', '-'; at most 100)",
     .pattern = "^[a-z0-9][a-z0-9._-]{0,99}$"};
-constexpr Type kReference{.expects = "a recipe, an image reference or oci://IMAGE, without spaces",
+constexpr Type kReference{.expects = "a recipe, an image of the store, oci://PATH or scratch, without spaces",
                           .pattern = "^\\S+$"};
 constexpr Type kFilePath{.expects = "an absolute path without '.', '..' or '/' at its end, such as /etc/motd",
                          .pattern = "^(?!.*/\\.\\.?(/|$))(/[^/\\x00-\\x1f]+)+$"};
@@ -36,6 +36,10 @@ constexpr Type kTargetPath{
     .pattern = "^(/|(?!.*/\\.\\.?(/|$))(/[^/\\x00-\\x1f]+)+/?)$"};
 constexpr Type kRelativePath{.expects = "a path relative to the recipe's directory, such as ./app",
                              .pattern = "^(?!/)[^\\x00-\\x1f]+$"};
+constexpr Type kImagePath{.expects = "an absolute path without '.', '..' or '/' at its end, such as /usr/bin/tool",
+                          .pattern = "^(/|(?!.*/\\.\\.?(/|$))(/[^/\\x00-\\x1f]+)+)$"};
+constexpr Type kCacheName{.expects = "a text of at most 200 characters, such as pip or /root/.cache/pip",
+                          .pattern = "^[^\\x00-\\x1f]{1,200}$"};
 constexpr Type kGlob{.expects = "a pattern of paths such as **/.git", .pattern = "^[^\\x00-\\x1f]+$"};
 constexpr Type kOwner{.expects = "USER, USER:GROUP, or their numbers as a quoted text",
                       .pattern = "^[a-z0-9_][a-z0-9_-]{0,31}(:[a-z0-9_][a-z0-9_-]{0,31})?$"};
@@ -166,20 +170,50 @@ constexpr Type kFileType{.form = Form::Object, .expects = "a map with path and c
 constexpr Type kFiles{
     .form = Form::List, .expects = "a list of files", .item = &kFileType, .unique_by = "path", .item_word = "file"};
 
+constexpr std::array<std::string_view, 2> kCopySources{"from", "image"};
 constexpr Key kCopyKeys[] = {
-    {"from", &kRelativePath, "File or directory, relative to the directory of the file that says it.", Need::Required},
+    {"from", &kRelativePath, "File or directory, relative to the directory of the file that says it."},
+    {"image", &kReference, "An image to copy from instead: whatever the recipe's own 'from' could say."},
+    {"path", &kImagePath, "File or directory of the image; may be a pattern such as /app/*.jar.", Need::Optional,
+     "\"/\"", "image"},
     {"to", &kTargetPath,
      "What the copy is called in the image: the contents of a directory go into it; a file goes into it when it ends "
      "in '/'.",
      Need::Required},
-    {"owner", &kOwner, "User that owns every copied file, or USER:GROUP.", Need::Optional, "\"root\""},
+    {"owner", &kOwner, "User that owns every copied file, or USER:GROUP; by default root, and of an image as there."},
     {"group", &kAccount, "Group of every copied file; by default the owner's own."},
     {"mode", &kMode, "Permission bits of every copied file; by default those of the source."},
-    {"exclude", &kGlobs, "Patterns of paths to leave out, relative to 'from'; '**' spans directories.", Need::Optional,
-     "[]"},
+    {"exclude", &kGlobs, "Patterns of paths to leave out, relative to the source; '**' spans directories.",
+     Need::Optional, "[]"},
+    {"unpack", &kBoolean, "Copy what is in the archive 'from' (tar, zip; any compression) instead of the archive.",
+     Need::Optional, "false", "from"},
 };
-constexpr Object kCopy{"copy", "Files from beside the recipe.", kCopyKeys};
+constexpr Object kCopy{"copy", "Files from beside the recipe, or of another image.", kCopyKeys, kCopySources};
 constexpr Type kCopyType{.form = Form::Object, .expects = "a map with from and to", .object = &kCopy};
+
+constexpr Key kBindKeys[] = {
+    {"from", &kRelativePath, "File or directory, relative to the directory of the file that says it."},
+    {"image", &kReference, "An image that has it instead."},
+    {"path", &kImagePath, "File or directory of the image.", Need::Optional, "\"/\"", "image"},
+    {"to", &kDirectoryPath, "Where the script sees it.", Need::Required},
+    {"exclude", &kGlobs, "Patterns of paths to leave out, relative to the source.", Need::Optional, "[]"},
+};
+constexpr Object kBind{"bind", "Files that only the script sees.", kBindKeys, kCopySources};
+constexpr Type kBindType{.form = Form::Object, .expects = "a map with from and to", .object = &kBind};
+constexpr Type kBinds{.form = Form::List,
+                      .expects = "a list of files to see",
+                      .item = &kBindType,
+                      .unique_by = "to",
+                      .item_word = "bind"};
+
+constexpr Key kCacheKeys[] = {
+    {"path", &kFilePath, "Where the script sees it.", Need::Required},
+    {"id", &kCacheName, "Its name: layers that say the same share it; by default the path."},
+};
+constexpr Object kCache{"cache", "A directory that outlives the script and is in no layer.", kCacheKeys};
+constexpr Type kCacheType{.form = Form::Object, .expects = "a map with path", .object = &kCache};
+constexpr Type kCaches{
+    .form = Form::List, .expects = "a list of caches", .item = &kCacheType, .unique_by = "path", .item_word = "cache"};
 
 constexpr Key kFetchKeys[] = {
     {"url", &kUrl, "What to download.", Need::Required},
@@ -226,7 +260,7 @@ constexpr Key kLayerKeys[] = {
     {"packages", &kPackages, "Packages to install, in apt's own words."},
     {"recommends", &kBoolean, "Install recommended packages too.", Need::Optional, "false", "packages"},
     {"files", &kFiles, "Files whose content stands here."},
-    {"copy", &kCopyType, "Files from beside the recipe."},
+    {"copy", &kCopyType, "Files from beside the recipe, or of another image."},
     {"fetch", &kFetchType, "A file or an archive from the network, pinned by its digest."},
     {"users", &kUsers, "Accounts to make."},
     {"services", &kServicesType, "systemd units to enable, disable or mask."},
@@ -238,6 +272,8 @@ constexpr Key kLayerKeys[] = {
     {"workdir", &kDirectoryPath, "Working directory of the script.", Need::Optional, "\"/\"", "run"},
     {"env", &kEnv, "Environment of the script.", Need::Optional, "{}", "run"},
     {"secrets", &kSecretNames, "Secrets that the script may read in /run/secrets.", Need::Optional, "[]", "run"},
+    {"caches", &kCaches, "Directories that outlive the script and are in no layer.", Need::Optional, "[]", "run"},
+    {"binds", &kBinds, "Files that only the script sees.", Need::Optional, "[]", "run"},
 };
 constexpr Object kLayer{"layer", "One step on the way to the image.", kLayerKeys, kLayerKinds};
 constexpr Type kLayerType{.form = Form::Object, .expects = "a map such as {packages: [curl]}", .object = &kLayer};
@@ -314,7 +350,8 @@ constexpr Key kRecipeKeys[] = {
     {"kind", &kRecipeKind, "Kind of file.", Need::Optional, "\"recipe\""},
     {"name", &kRecipeName, "Name of the recipe, and of its image unless another tag is asked for.", Need::Required},
     {"description", &kText, "What the image is for, in a sentence or two.", Need::Optional, "\"\""},
-    {"from", &kReference, "A recipe, or an image of the store, of a registry or of oci://, to build on."},
+    {"from", &kReference,
+     "A recipe, an image of the store or an OCI image (oci://PATH) to build on; scratch is nothing at all."},
     {"distribution", &kDistributionType, "A distribution to bootstrap from its packages."},
     {"params", &kParams, "Values that whoever builds the recipe may choose.", Need::Optional, "{}"},
     {"layers", &kLayers, "What is done, in order.", Need::Optional, "[]"},

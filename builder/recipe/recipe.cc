@@ -1,5 +1,6 @@
 #include "builder/recipe/recipe.h"
 
+#include <algorithm>
 #include <array>
 
 #include "builder/recipe/compose.h"
@@ -20,6 +21,12 @@ std::string_view kind_name(const Layer& layer) {
   static constexpr std::array<std::string_view, std::variant_size_v<decltype(layer.step)>> kNames{
       "packages", "files", "copy", "run", "users", "services", "fetch"};
   return kNames[layer.step.index()];
+}
+
+const Recipe* find_stage(const Recipe& recipe, std::string_view name) {
+  const auto found = std::find_if(recipe.stages.begin(), recipe.stages.end(),
+                                  [&](const Recipe& stage) { return stage.name.value == name; });
+  return found == recipe.stages.end() ? nullptr : &*found;
 }
 
 Recipe parse_recipe(std::string_view text, const std::string& file) {

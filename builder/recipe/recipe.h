@@ -62,12 +62,20 @@ struct FilesStep {
   std::vector<InlineFile> files;
 };
 struct CopyStep {
-  Text from;  ///< relative to the recipe's directory
+  Text from;   ///< relative to the recipe's directory; empty when `image` is set
+  Text image;  ///< copy from this image: a stage of the recipe, or what `from:` of a recipe may say
+  Text path;   ///< in the image: absolute, `*`, `?` and `[…]` in each component
   Text to;
   Text owner;
   Text group;
   std::optional<std::uint32_t> mode;
   std::vector<std::string> exclude;  ///< globs, ** allowed
+  bool unpack = false;               ///< `from` is an archive whose members are meant
+};
+/// A directory that outlives the script and is in no layer. Its name is its identity on this machine.
+struct CacheMount {
+  Text path;
+  std::string id;  ///< `path` by default
 };
 struct RunStep {
   Text script;  ///< given to /bin/sh -e
@@ -76,6 +84,8 @@ struct RunStep {
   std::string workdir;
   std::map<std::string, std::string> env;
   std::vector<Text> secrets;
+  std::vector<CacheMount> caches;
+  std::vector<CopyStep> binds;  ///< files that only the script sees: `to` is a path, owner and mode mean nothing
 };
 struct UserEntry {
   Text name;
@@ -165,7 +175,16 @@ struct Recipe {
   std::vector<SecretSource> secrets;  ///< by name
   Policy policy;
   Origins origins;
+  /// Recipes that no file holds: the other stages of a Dockerfile that this one needs, each before those that need it.
+  /// `from` and the copies of this recipe and of its stages call them by name; their own `stages` are empty.
+  std::vector<Recipe> stages;
 };
+
+/// What `from` says for an image that has nothing below its first layer.
+inline constexpr std::string_view kScratch = "scratch";
+
+/// The stage of `recipe` that is called `name`; null when there is none.
+[[nodiscard]] const Recipe* find_stage(const Recipe& recipe, std::string_view name);
 
 /// Parses `text` of `file`. Pure: no disk, network or clock, so a layer with `use` is an error here (see load_recipe).
 /// Params have their defaults. Throws Error with every fault of the file at once (kind Recipe, codes R0xx).
@@ -174,6 +193,8 @@ struct Recipe {
 /// The canonical form: every default written out, keys in one order, as YAML that parse_recipe reads back to the same
 /// recipe.
 [[nodiscard]] std::string format_recipe(const Recipe& recipe);
+/// The same for a recipe and its stages: a document for each, the recipe's own last.
+[[nodiscard]] std::string format_with_stages(const Recipe& recipe);
 
 /// JSON Schema (2020-12) of the recipe language, generated from the table that the parser uses.
 [[nodiscard]] std::string recipe_schema();

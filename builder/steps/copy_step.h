@@ -1,48 +1,42 @@
 #pragma once
 
-#include <mutex>
+#include <memory>
 #include <string>
-#include <vector>
 
 #include "builder/recipe/recipe.h"
-#include "builder/steps/input_digests.h"
+#include "builder/steps/file_source.h"
 #include "builder/steps/step.h"
 
 namespace blueprint::steps {
 
-/// `copy:` — files of the host, beside the recipe. Runs nothing.
-///
-/// What a checkout leaves to chance is not copied: times become the build's epoch, modes 0644 or 0755 by the owner's
-/// execute bit (unless `mode` says otherwise), owners what the recipe says. So another clone, umask or user gives the
-/// same layer.
+/// `copy:` — files of the host or of another image. Runs nothing. Times of the host's files become the build's epoch;
+/// files of an image keep owner, times and attributes unless the recipe says otherwise.
 class CopyStep final : public Step {
  public:
-  /// `directory` is where relative sources start. `digests` must outlive the step.
-  CopyStep(recipe::CopyStep copy, std::string directory, InputDigests& digests)
-      : copy_(std::move(copy)), directory_(std::move(directory)), digests_(digests) {}
+  CopyStep(recipe::CopyStep copy, std::unique_ptr<FileSource> source)
+      : copy_(std::move(copy)), source_(std::move(source)) {}
   void add_key_fields(plan::KeyRecord& record) const override;
   [[nodiscard]] StepOutput apply(const StepContext& context) const override;
 
  private:
-  struct Input {
-    std::string path;  ///< below the source; "" for the source itself
-    std::string host_path;
-    layers::FileType type = layers::FileType::Regular;
-    std::uint32_t mode = 0;
-    std::uint64_t size = 0;
-    std::string target;  ///< symlink
-    Digest data_digest;
-  };
-  /// Scans the source once; throws Error R110 when it is missing, R111 for a file that cannot be copied (a socket, a
-  /// device).
-  const std::vector<Input>& inputs() const;
-  void scan(const std::string& host_path, const std::string& path) const;
+  recipe::CopyStep copy_;
+  std::unique_ptr<FileSource> source_;
+};
+
+/// `copy:` with `unpack` — what is in an archive of the host. Runs nothing. Owners and modes are the archive's own
+/// unless the recipe says an owner; times become the build's epoch.
+class ArchiveStep final : public Step {
+ public:
+  /// `directory` is where relative sources start. `digests` must outlive the step.
+  ArchiveStep(recipe::CopyStep copy, std::string directory, InputDigests& digests);
+  void add_key_fields(plan::KeyRecord& record) const override;
+  [[nodiscard]] StepOutput apply(const StepContext& context) const override;
+
+ private:
+  [[nodiscard]] const SourceFile& archive() const;
 
   recipe::CopyStep copy_;
-  std::string directory_;
-  InputDigests& digests_;
-  mutable std::once_flag scanned_;
-  mutable std::vector<Input> inputs_;
+  HostFiles source_;
 };
 
 }  // namespace blueprint::steps

@@ -120,6 +120,7 @@ StepOutput FetchStep::apply(const StepContext& context) const {
                     .strip = fetch_.strip,
                     .to = fetch_.to.value,
                     .owner = owner,
+                    .exclude = {},
                     .where = fetch_.url.where},
                    placement, context.stop);
   } else {

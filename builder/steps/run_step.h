@@ -2,10 +2,13 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "builder/recipe/recipe.h"
 #include "builder/steps/command_step.h"
+#include "builder/steps/file_source.h"
 
 namespace blueprint::steps {
 
@@ -15,8 +18,9 @@ using SecretReader = std::function<std::string(const recipe::Text& name)>;
 /// `run:` — a script, given to /bin/sh -e.
 class RunStep final : public CommandStep {
  public:
-  /// `env` is the recipe's own, which the script sees below the step's.
-  RunStep(recipe::RunStep run, std::map<std::string, std::string> env, SecretReader secret);
+  /// `env` is the recipe's own, which the script sees below the step's; `binds` the files of each of its binds.
+  RunStep(recipe::RunStep run, std::map<std::string, std::string> env, SecretReader secret,
+          std::vector<std::unique_ptr<FileSource>> binds);
   void add_key_fields(plan::KeyRecord& record) const override;
 
  protected:
@@ -25,6 +29,7 @@ class RunStep final : public CommandStep {
  private:
   recipe::RunStep run_;
   SecretReader secret_;
+  std::vector<std::unique_ptr<FileSource>> binds_;
 };
 
 }  // namespace blueprint::steps

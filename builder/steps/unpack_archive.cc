@@ -1,5 +1,6 @@
 #include "builder/steps/unpack_archive.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -12,6 +13,7 @@
 #include "base/file.h"
 #include "base/root_dir.h"
 #include "base/text.h"
+#include "builder/steps/glob.h"
 
 namespace blueprint::steps {
 namespace fs = std::filesystem;
@@ -84,6 +86,13 @@ std::uint64_t write_data(archive* reader, const fs::path& file, const UnpackRequ
   return end;
 }
 
+layers::Metadata metadata_of(const UnpackRequest& request, const Placement& placement, archive_entry* entry) {
+  if (request.owner) return placement.metadata(::archive_entry_perm(entry) & 01777U, *request.owner);
+  return placement.metadata(::archive_entry_perm(entry) & 07777U,
+                            {.uid = static_cast<std::uint32_t>(::archive_entry_uid(entry)),
+                             .gid = static_cast<std::uint32_t>(::archive_entry_gid(entry))});
+}
+
 struct Unpacked {
   fs::path file;
   std::uint64_t size = 0;
@@ -104,7 +113,10 @@ void unpack_archive(const UnpackRequest& request, Placement& placement, std::sto
     if (status < ARCHIVE_WARN) throw unreadable(request, reader.get());
     const std::string name = member_name(request, ::archive_entry_pathname(entry));
     if (name.empty()) continue;
-    const auto metadata = placement.metadata(::archive_entry_perm(entry) & 01777U, request.owner);
+    const bool excluded = std::any_of(request.exclude.begin(), request.exclude.end(),
+                                      [&](const auto& glob) { return glob_match(glob, name); });
+    if (excluded) continue;
+    const auto metadata = metadata_of(request, placement, entry);
     links.erase(name);
     if (const char* target = ::archive_entry_hardlink(entry)) {
       const auto found = files.find(member_name(request, target));
@@ -118,7 +130,12 @@ void unpack_archive(const UnpackRequest& request, Placement& placement, std::sto
     files.erase(name);
     switch (::archive_entry_filetype(entry)) {
       case AE_IFDIR: directories[name] = metadata; break;
-      case AE_IFLNK: links[name] = {placement.metadata(0777, request.owner), ::archive_entry_symlink(entry)}; break;
+      case AE_IFLNK: {
+        auto link = metadata;
+        link.mode = 0777;
+        links[name] = {std::move(link), ::archive_entry_symlink(entry)};
+        break;
+      }
       case AE_IFREG: {
         const fs::path file = request.data / std::to_string(count++);
         files[name] = {file, write_data(reader.get(), file, request, stop), metadata};

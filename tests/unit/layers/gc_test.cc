@@ -281,6 +281,22 @@ TEST_CASE("trees go by age, by size, and with their layer") {
   CHECK(std::distance(fs::directory_iterator(store.root() / "trees"), {}) == 2);
 }
 
+TEST_CASE("caches of scripts go when nobody has used them for long and nobody is using them") {
+  const TempDir dir;
+  Store store(dir.path());
+  for (const char* name : {"old", "used", "young"}) {
+    fs::create_directories(store.root() / "caches" / name);
+    write_file_atomic(store.root() / "caches" / name / "data", "x");
+  }
+  age_all(store, 100 * kDay);
+  age(store.root() / "caches/young", kDay);
+  const UniqueFd lock = lock_named_file(store.root() / "locks/cache-used", Wait::No);
+  CHECK(freed(collect_garbage(store, {}), "caches").items == 1);
+  CHECK_FALSE(fs::exists(store.root() / "caches/old"));
+  CHECK(fs::exists(store.root() / "caches/used/data"));
+  CHECK(fs::exists(store.root() / "caches/young/data"));
+}
+
 TEST_CASE("gc removes nothing when it cannot tell what a damaged image needs") {
   const TempDir dir;
   Store store(dir.path());

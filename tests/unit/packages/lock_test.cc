@@ -196,3 +196,21 @@ TEST_CASE("no prefix of a lock and no flipped character crashes the reader") {
   }
   SUCCEED();
 }
+
+TEST_CASE("a lock pins images by the names that the recipe calls them") {
+  Lock lock = example();
+  const std::string digest = sha256(std::string_view("image")).to_string();
+  lock.images = {{"acme/tools:v1", digest}, {"oci://../a b\"c", digest}};
+  const std::string text = format_lock(lock);
+  CHECK(text.find("images:\n  - {name: \"acme/tools:v1\", digest: \"" + digest + "\"}\n") != std::string::npos);
+  CHECK(parse_lock(text, "x.lock.yaml") == lock);
+  std::string edited = text;
+  edited.replace(edited.find(digest), 10, "sha256:zzz");
+  CHECK(faults_of(edited) == std::vector<std::string>{"7:3 K004"});
+  edited = text;
+  edited.replace(edited.find("oci://../a b\\\"c"), 15, "acme/tools:v1");
+  CHECK(faults_of(edited) == std::vector<std::string>{"8:3 K003"});
+  Lock newer = lock;
+  newer.images["acme/tools:v1"] = sha256(std::string_view("newer")).to_string();
+  CHECK(format_lock_changes(lock, newer).find("- image `acme/tools:v1` " + digest + " → ") != std::string::npos);
+}

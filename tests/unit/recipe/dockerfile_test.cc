@@ -46,7 +46,7 @@ std::string outcome(const fs::path& file) {
     const DockerfileResult result = load_dockerfile(file, "context", options);
     std::string text;
     for (const Diagnostic& warning : result.warnings) text += render(warning);
-    return text + format_recipe(result.recipe);
+    return text + format_with_stages(result.recipe);
   } catch (const Error& error) {
     return golden::render_all(error);
   }

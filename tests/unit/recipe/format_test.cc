@@ -81,6 +81,19 @@ class RandomRecipe {
     return launch;
   }
 
+  CopyStep copy() {
+    CopyStep step{.from = {"./" + text_in_path()}, .to = {path()}, .mode = 0755, .exclude = {"**/*.o"}};
+    if (chance()) {
+      step.unpack = chance();
+      return step;
+    }
+    step.from = {};
+    step.image = {word()};
+    step.path = {path()};
+    step.owner = {chance() ? "" : "0"};
+    return step;
+  }
+
   Layer layer(std::size_t number) {
     Layer layer{.name = fmt::format("layer-{}", number)};
     switch (below(7)) {
@@ -94,16 +107,16 @@ class RandomRecipe {
                                  .owner = {chance() ? "" : word()},
                                  .group = {chance() ? "" : word()}}}};
         break;
-      case 2:
-        layer.step = CopyStep{.from = {"./" + text_in_path()}, .to = {path()}, .mode = 0755, .exclude = {"**/*.o"}};
-        break;
+      case 2: layer.step = copy(); break;
       case 3:
         layer.step = RunStep{.script = {script()},
                              .host_network = chance(),
                              .user = {chance() ? "" : word()},
                              .workdir = path(),
                              .env = dictionary(),
-                             .secrets = {{"token"}}};
+                             .secrets = {{"token"}},
+                             .caches = {{.path = {"/cache"}, .id = chance() ? "/cache" : word()}},
+                             .binds = {{.image = {"oci://./x:" + word()}, .path = {"/"}, .to = {"/seen"}}}};
         break;
       case 4:
         layer.step = UsersStep{{{.name = {fmt::format("u{}", number)},

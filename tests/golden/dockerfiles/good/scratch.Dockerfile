@@ -1,2 +1,3 @@
 FROM scratch
+ADD archive.tar.gz /
 COPY Makefile /

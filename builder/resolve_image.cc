@@ -1,0 +1,118 @@
+#include "builder/resolve_image.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "builder/oci_image.h"
+
+namespace blueprint::builder {
+namespace fs = std::filesystem;
+namespace {
+
+void refuse_cycle(const recipe::Recipe& parent, const std::vector<fs::path>& building, const SourceSpan& where) {
+  const auto found = std::find(building.begin(), building.end(), fs::weakly_canonical(parent.file));
+  if (found == building.end()) return;
+  std::string chain;
+  for (auto file = found; file != building.end(); ++file) chain += file->filename().string() + " → ";
+  Diagnostic diagnostic{
+      .kind = ErrorKind::Recipe,
+      .code = "R105",
+      .message = fmt::format("a recipe cannot be its own parent: {}{}", chain, found->filename().string())};
+  if (where.line > 0) diagnostic.where = where;
+  throw Error(std::move(diagnostic));
+}
+
+layers::ImageRecord build_first(const recipe::Recipe& parent, const recipe::Text& name, const recipe::Recipe& recipe,
+                                layers::Store& store, const BuildOptions& options, ThreadPool& pool, Events& events,
+                                std::stop_token stop) {
+  BuildOptions parent_options = options;
+  parent_options.building.push_back(fs::weakly_canonical(recipe.file));
+  refuse_cycle(parent, parent_options.building, name.where);
+  parent_options.tag.reset();
+  parent_options.params.clear();
+  parent_options.cache = options.cache == CacheUse::Require ? CacheUse::Require : CacheUse::Use;
+  if (options.lock == LockMode::Refresh) parent_options.lock = LockMode::Update;
+  try {
+    return build(parent, store, parent_options, pool, events, stop).record;
+  } catch (Error& failure) {
+    failure.add_context(fmt::format("while building the parent '{}' of '{}'", name.value, recipe.name.value));
+    throw;
+  }
+}
+
+void add_names(const recipe::Recipe& recipe, std::vector<recipe::Text>& names) {
+  if (recipe.from.value != recipe::kScratch) names.push_back(recipe.from);
+  for (const auto& layer : recipe.layers) {
+    if (const auto* copy = std::get_if<recipe::CopyStep>(&layer.step)) names.push_back(copy->image);
+    if (const auto* run = std::get_if<recipe::RunStep>(&layer.step)) {
+      for (const auto& bind : run->binds) names.push_back(bind.image);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<recipe::Text> images_named_by(const recipe::Recipe& recipe) {
+  std::vector<recipe::Text> all;
+  add_names(recipe, all);
+  for (const auto& stage : recipe.stages) add_names(stage, all);
+  std::vector<recipe::Text> names;
+  for (auto& name : all) {
+    if (name.value.empty() || recipe::find_stage(recipe, name.value) != nullptr) continue;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+layers::ImageRecord load_named_image(const recipe::Text& name, const recipe::Recipe& recipe, const layers::Store& store,
+                                     const recipe::SearchPath& search) {
+  try {
+    return store.load_image(store.resolve(name.value));
+  } catch (const Error& failure) {
+    if (failure.first().code != "S011") throw;
+    std::vector<std::string> known;
+    for (const auto& [tag, digest] : store.tags()) known.push_back(tag);
+    for (const auto& stage : recipe.stages) known.push_back(stage.name.value.substr(stage.name.value.rfind('/') + 1));
+    for (const auto& summary : recipe::list_recipes(search)) {
+      if (summary.kind == recipe::RecipeSummary::Kind::Recipe) known.push_back(summary.name);
+    }
+    Diagnostic diagnostic{
+        .kind = ErrorKind::Recipe,
+        .code = "R104",
+        .message = fmt::format("there is no recipe and no image '{}' to build from", printable(name.value))};
+    if (const auto near = near_names(name.value, known); !near.empty()) diagnostic.hints.push_back(did_you_mean(near));
+    diagnostic.hints.emplace_back("'blueprint recipes' and 'blueprint ls' list what there is");
+    diagnostic.hints.emplace_back(
+        "an image of a registry comes by 'skopeo copy docker://IMAGE oci:PATH:TAG' and 'from: oci://./PATH:TAG'");
+    if (name.where.line > 0) diagnostic.where = name.where;
+    throw Error(std::move(diagnostic));
+  }
+}
+
+layers::ImageRecord resolve_image(const recipe::Text& name, const recipe::Recipe& recipe, layers::Store& store,
+                                  const BuildOptions& options, ThreadPool& pool, Events& events, std::stop_token stop) {
+  if (is_oci_reference(name.value)) return import_oci_image(name, recipe.directory, store, pool, events, stop);
+  if (!name.value.starts_with("sha256:")) {
+    if (const auto file = recipe::find_recipe(name.value, recipe.directory, options.search)) {
+      return build_first(recipe::load_recipe(*file, options.search), name, recipe, store, options, pool, events, stop);
+    }
+  }
+  return load_named_image(name, recipe, store, options.search);
+}
+
+steps::Images resolve_images(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options,
+                             ThreadPool& pool, Events& events, std::stop_token stop) {
+  steps::Images images;
+  for (const auto& name : images_named_by(recipe)) {
+    images.emplace(name.value, std::make_shared<steps::SourceImage>(
+                                   store, resolve_image(name, recipe, store, options, pool, events, stop)));
+  }
+  return images;
+}
+
+}  // namespace blueprint::builder
