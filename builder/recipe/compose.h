@@ -48,6 +48,15 @@ void lint_recipe(std::string_view text, const std::string& file, const FragmentL
 [[nodiscard]] Recipe load_recipe(const std::filesystem::path& what, const SearchPath& search,
                                  const ParamValues& params = {});
 
+/// Whether `what` is a directory, and not that of one recipe (DIR/recipe.yaml, DIR/DIR.yaml).
+[[nodiscard]] bool is_catalog(const std::filesystem::path& what);
+
+/// The recipes that one word of a command line stands for. A catalog stands for all the recipes below it, in the order
+/// of their names; files that do not say that they are of this language (`apiVersion: blueprint/…`) are passed over.
+/// Anything else, and a directory without recipes, stands for itself.
+enum class Fragments { Skip, Include };
+[[nodiscard]] std::vector<std::filesystem::path> expand_recipes(const std::filesystem::path& what, Fragments fragments);
+
 /// lint_recipe for a file, found as load_recipe finds it.
 void lint_recipe_file(const std::filesystem::path& what, const SearchPath& search);
 
@@ -64,6 +73,14 @@ struct RecipeSummary {
   Kind kind = Kind::Recipe;
   std::string file;
   std::string description;
+  std::string from;  ///< what a recipe builds on; empty for a bootstrap
+  struct Param {
+    std::string name;
+    std::string type;
+    std::optional<std::string> fallback;  ///< its default
+    std::vector<std::string> choices;     ///< the only values, when not empty
+  };
+  std::vector<Param> params;
 };
 
 /// All recipes and fragments in `search`, by name. A file that is not valid is listed with what can be read of it.

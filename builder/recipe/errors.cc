@@ -245,6 +245,12 @@ Diagnostic conflicting(SourceSpan where, std::string_view what, const SourceSpan
   return fault("R036", std::move(where), std::string(what), fmt::format("first given at {}", position(first)));
 }
 
+Diagnostic secret_not_asked_for(SourceSpan where, std::string_view name) {
+  return fault("R037", std::move(where),
+               fmt::format("this layer reads the secret {} and does not ask for it", quoted(name)),
+               fmt::format("a secret is only there for the layer that says 'secrets: [{}]'", printable(name)));
+}
+
 Diagnostic malformed_dockerfile(SourceSpan where, std::string_view message) {
   return fault("R050", std::move(where), fmt::format("malformed Dockerfile: {}", message));
 }

@@ -66,6 +66,7 @@ namespace blueprint::recipe {
 [[nodiscard]] Diagnostic wrong_file_kind(SourceSpan where, std::string_view message, std::string_view hint);  // R033
 [[nodiscard]] Diagnostic undeclared_secret(SourceSpan where, std::string_view name,
                                            std::span<const std::string> known);                          // R034
+[[nodiscard]] Diagnostic secret_not_asked_for(SourceSpan where, std::string_view name);                  // R037
 [[nodiscard]] Diagnostic conflicting(SourceSpan where, std::string_view what, const SourceSpan& first);  // R036
 
 // Of Dockerfiles.

@@ -1,6 +1,7 @@
 #include "builder/recipe/rules.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 
 #include <fmt/format.h>
@@ -16,6 +17,28 @@ void check_secrets(const RunStep& step, const Recipe& recipe, Faults& faults) {
   for (const Text& asked : step.secrets) {
     if (std::find(known.begin(), known.end(), asked.value) == known.end())
       faults.add(undeclared_secret(asked.where, asked.value, known));
+  }
+}
+
+/// Whether the script names the file of the secret: /run/secrets/NAME, and not that of another whose name goes on.
+bool reads_secret(std::string_view script, std::string_view name) {
+  const std::string path = fmt::format("/run/secrets/{}", name);
+  for (std::size_t at = script.find(path); at != std::string_view::npos; at = script.find(path, at + 1)) {
+    const std::size_t end = at + path.size();
+    const auto goes_on = [](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+    };
+    if (end == script.size() || !goes_on(script[end])) return true;
+  }
+  return false;
+}
+
+void check_secret_files(const RunStep& step, const Recipe& recipe, Faults& faults) {
+  for (const SecretSource& secret : recipe.secrets) {
+    const bool asked = std::any_of(step.secrets.begin(), step.secrets.end(),
+                                   [&](const Text& name) { return name.value == secret.name; });
+    if (!asked && reads_secret(step.script.value, secret.name))
+      faults.add(secret_not_asked_for(step.script.where, secret.name));
   }
 }
 
@@ -80,7 +103,10 @@ void check_rules(const Recipe& recipe, Faults& faults) {
   for (const Layer& layer : recipe.layers) {
     const Faults::Context context(faults,
                                   fmt::format("while reading layer '{}' at {}", layer.name, position(layer.where)));
-    if (const auto* run = std::get_if<RunStep>(&layer.step)) check_secrets(*run, recipe, faults);
+    if (const auto* run = std::get_if<RunStep>(&layer.step)) {
+      check_secrets(*run, recipe, faults);
+      check_secret_files(*run, recipe, faults);
+    }
     if (const auto* users = std::get_if<UsersStep>(&layer.step)) {
       for (const UserEntry& user : users->users) accounts.add(user, layer, faults);
     }

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "builder/recipe/compose.h"
 #include "builder/recipe/errors.h"
+#include "builder/recipe/params.h"
 #include "builder/recipe/yaml.h"
 
 namespace blueprint::recipe {
@@ -63,17 +65,37 @@ std::vector<fs::path> catalog_files(const fs::path& catalog) {
   return files;
 }
 
+std::vector<RecipeSummary::Param> summarize_params(const Node& root, const Source& source) {
+  Faults ignored;  // lint tells them
+  std::vector<RecipeSummary::Param> params;
+  for (const Param& param : declare_params(root, source, ignored)) {
+    RecipeSummary::Param summary{.name = param.name};
+    switch (param.kind) {
+      case Param::Kind::String: summary.type = "string"; break;
+      case Param::Kind::Int: summary.type = "int"; break;
+      case Param::Kind::Bool: summary.type = "bool"; break;
+    }
+    if (param.fallback) summary.fallback = param.fallback->text;
+    for (const Node& value : param.values) summary.choices.push_back(value.text);
+    params.push_back(std::move(summary));
+  }
+  return params;
+}
+
 /// What can be read of a file without judging it.
 RecipeSummary summarize(const fs::path& file, std::string name) {
   RecipeSummary summary{.name = std::move(name), .file = file.string()};
   try {
-    const Node root = parse_yaml(Source(file.string(), read_file(file)));
+    const Source source(file.string(), read_file(file));
+    const Node root = parse_yaml(source);
     const auto text = [&](std::string_view key) {
       const Node* value = root.find(key);
       return value == nullptr ? std::string() : value->text;
     };
     if (text("kind") == "fragment") summary.kind = RecipeSummary::Kind::Fragment;
     summary.description = text("description");
+    summary.from = text("from");
+    summary.params = summarize_params(root, source);
     // Fragments are found by their path alone.
     if (summary.kind == RecipeSummary::Kind::Recipe && !text("name").empty()) summary.name = text("name");
   } catch (const Error&) {
@@ -82,18 +104,45 @@ RecipeSummary summarize(const fs::path& file, std::string name) {
   return summary;
 }
 
-std::optional<fs::path> file_in_directory(const fs::path& directory) {
+/// The file that makes a directory the directory of one recipe.
+std::optional<fs::path> file_of_directory(const fs::path& directory) {
   std::error_code ignored;
   if (fs::path file = directory / "recipe.yaml"; fs::is_regular_file(file, ignored)) return file;
   const fs::path name = fs::absolute(directory, ignored).lexically_normal();
   const std::string own_name = (name.has_filename() ? name : name.parent_path()).filename().string();
   if (fs::path file = directory / (own_name + ".yaml"); fs::is_regular_file(file, ignored)) return file;
+  return std::nullopt;
+}
+
+std::optional<fs::path> file_in_directory(const fs::path& directory) {
+  if (auto file = file_of_directory(directory)) return file;
+  std::error_code ignored;
   std::vector<fs::path> recipes;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     if (!entry.is_regular_file(ignored) || !is_recipe_file(entry.path())) continue;
     if (summarize(entry.path(), "").kind == RecipeSummary::Kind::Recipe) recipes.push_back(entry.path());
   }
   return recipes.size() == 1 ? std::optional(recipes[0]) : std::nullopt;
+}
+
+/// What the line `KEY: VALUE` at the left margin of a file says. Judges nothing: that is what reading the file is for.
+std::optional<std::string_view> margin_value(std::string_view text, std::string_view key) {
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find('\n', start), text.size());
+    const std::string_view line = text.substr(start, end - start);
+    if (line.starts_with(key) && line.substr(key.size()).starts_with(":")) {
+      const std::string_view value = line.substr(key.size() + 1);
+      return trim(value.substr(0, value.find(" #")));
+    }
+    start = end + 1;
+  }
+  return std::nullopt;
+}
+
+/// Files of other languages lie in directories of recipes too.
+bool is_of_the_language(std::string_view text) {
+  const auto version = margin_value(text, "apiVersion");
+  return version && version->find("blueprint/") != std::string_view::npos;
 }
 
 class SearchLoader final : public FragmentLoader {
@@ -180,6 +229,24 @@ std::optional<fs::path> find_recipe(const std::string& name, const fs::path& dir
   if (!is_name(name)) return std::nullopt;
   if (auto file = file_called(name, directory)) return file;
   return find_by_name(name, search);
+}
+
+bool is_catalog(const fs::path& what) {
+  std::error_code ignored;
+  return fs::is_directory(what, ignored) && !file_of_directory(what);
+}
+
+std::vector<fs::path> expand_recipes(const fs::path& what, Fragments fragments) {
+  if (!is_catalog(what)) return {what};
+  std::vector<fs::path> files;
+  for (const fs::path& file : catalog_files(what)) {
+    const std::string text = read_file(file);
+    if (!is_of_the_language(text)) continue;
+    if (fragments == Fragments::Skip && margin_value(text, "kind") == "fragment") continue;
+    files.push_back(file);
+  }
+  if (files.empty()) files.push_back(what);
+  return files;
 }
 
 std::vector<RecipeSummary> list_recipes(const SearchPath& search) {

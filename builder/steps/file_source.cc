@@ -33,7 +33,7 @@ Error copy_error(const char* code, std::string message, const SourceSpan& where,
 std::vector<std::string> siblings(const fs::path& path) {
   std::vector<std::string> names;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(path.parent_path(), ignored))
+  for (const auto& entry : fs::directory_iterator(path.has_parent_path() ? path.parent_path() : ".", ignored))
     names.push_back(entry.path().filename());
   return names;
 }
