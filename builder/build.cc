@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "builder/explain_miss.h"
 #include "builder/image_assembly.h"
 #include "builder/image_documents.h"
 #include "builder/make_step.h"
@@ -69,7 +70,8 @@ class Build {
         pool_(pool),
         events_(events),
         stop_(std::move(stop)),
-        digests_(store.root() / "input-digests") {}
+        own_digests_(store.root() / "input-digests"),
+        digests_(options.digests != nullptr ? *options.digests : own_digests_) {}
 
   BuildResult run();
 
@@ -80,6 +82,7 @@ class Build {
                              const std::vector<layers::LayerRef>& below, LayerReport& report);
   std::vector<std::string> reasons_for(const plan::KeyRecord& key) const;
   std::string read_secret(const recipe::Recipe& recipe, const recipe::Text& name) const;
+  LayerSlots::Slot take_slot(const ReadyLayer& layer) const;
 
   const recipe::Recipe& recipe_;
   layers::Store& store_;
@@ -87,18 +90,15 @@ class Build {
   ThreadPool& pool_;
   Events& events_;
   std::stop_token stop_;
-  steps::InputDigests digests_;
+  steps::InputDigests own_digests_;
+  steps::InputDigests& digests_;
   steps::Images images_;  ///< that the recipe and its stages name; a stage's own as soon as it is built
   packages::Lock lock_;
 };
 
 std::vector<std::string> Build::reasons_for(const plan::KeyRecord& key) const {
   if (options_.cache == CacheUse::Ignore) return {"asked to build it anew"};
-  const auto recent = store_.recent_keys(key.recipe(), key.layer());
-  if (recent.empty()) return {"it was not built in this store before"};
-  auto reasons = plan::explain_difference(plan::KeyRecord::from_json(recent.front().record), key);
-  if (reasons.empty()) reasons.emplace_back("its stored layer is gone from the store");
-  return reasons;
+  return explain_miss(store_, key).reasons;
 }
 
 std::string Build::read_secret(const recipe::Recipe& recipe, const recipe::Text& name) const {
@@ -106,6 +106,12 @@ std::string Build::read_secret(const recipe::Recipe& recipe, const recipe::Text&
     if (secret.name == name.value && options_.secret) return options_.secret(recipe, secret);
   }
   throw bug(fmt::format("nobody knows the secret '{}'", name.value));
+}
+
+/// Taken before anything that counts as the layer's time, and after its lock: who has a slot waits for no lock.
+LayerSlots::Slot Build::take_slot(const ReadyLayer& layer) const {
+  const bool heavy = layer.kind == "packages" || layer.kind == "distribution";
+  return heavy && options_.package_slots != nullptr ? options_.package_slots->take(stop_) : LayerSlots::Slot();
 }
 
 layers::LayerRef Build::run_layer(const recipe::Recipe& recipe, const ReadyLayer& layer, const plan::KeyRecord& key,
@@ -153,8 +159,9 @@ LayerReport Build::build_layer(const recipe::Recipe& recipe, const ReadyLayer& l
     if (options_.cache == CacheUse::Require) {
       Error missing({.kind = ErrorKind::Step,
                      .code = "X110",
-                     .message = fmt::format("layer '{}' is not cached, and the build was to run nothing", report.name),
-                     .context = report.reasons});
+                     .message = fmt::format("layer '{}' of '{}' is not cached, and the build was to run nothing",
+                                            report.name, recipe_.name.value)});
+      for (const auto& reason : report.reasons) missing.add_context(fmt::format("it would run because: {}", reason));
       throw missing;
     }
     if (options_.explain) {
@@ -162,6 +169,7 @@ LayerReport Build::build_layer(const recipe::Recipe& recipe, const ReadyLayer& l
     }
     const UniqueFd lock = lock_layer(store_, key.digest(), report.name, events_, stop_);
     if (options_.cache == CacheUse::Ignore || !find()) {
+      const LayerSlots::Slot slot = take_slot(layer);
       events_.started(report.name, fmt::format("{} ({})", report.name, layer.kind));
       try {
         report.layer = run_layer(recipe, layer, key, below, report);
@@ -198,7 +206,7 @@ layers::ImageRecord Build::build_image(const recipe::Recipe& recipe, BuildResult
     if (stop_.stop_requested()) throw Interrupted{};
     result.layers.push_back(build_layer(recipe, layer, layers));
     const auto& report = result.layers.back();
-    if (report.cached) events_.note(fmt::format("{}: cached", report.name));
+    if (report.cached && options_.tell_cached) events_.note(fmt::format("{}: cached", report.name));
   }
   auto image = assemble_image({.recipe = recipe, .parent = parent, .layers = layers, .epoch = lock_.epoch}, store_);
   attach_documents({.recipe = recipe,

@@ -11,10 +11,12 @@
 
 #include "base/events.h"
 #include "base/thread_pool.h"
+#include "builder/layer_slots.h"
 #include "builder/packages/resolve.h"
 #include "builder/recipe/compose.h"
 #include "builder/recipe/recipe.h"
 #include "builder/recipe_lock.h"
+#include "builder/steps/input_digests.h"
 #include "layers/image.h"
 #include "layers/store.h"
 
@@ -44,7 +46,12 @@ struct BuildOptions {
   std::string version;                          ///< of blueprint, for the documents of the image
   std::int64_t now = 0;                         ///< seconds since 1970, to tell how old a lock is; 0 = do not
   bool explain = false;                         ///< a note for each reason why a layer runs
+  bool tell_cached = true;                      ///< a note for each layer that is cached
   std::vector<std::filesystem::path> building;  ///< recipes further down that wait for this one as their parent
+  // For several builds at once.
+  std::map<std::filesystem::path, Digest> built;  ///< images of parents that are built already, by the recipe's file
+  steps::InputDigests* digests = nullptr;         ///< what one has read, the others need not
+  LayerSlots* package_slots = nullptr;            ///< bounds how many layers of packages run
 };
 
 /// What became of one layer.

@@ -39,8 +39,7 @@ layers::ImageConfig inherited(const AssemblyInputs& inputs) {
   return config;
 }
 
-/// What the image is a function of: everything that goes into config and manifest.
-plan::KeyRecord image_key(const AssemblyInputs& inputs, const layers::ImageConfig& config) {
+plan::KeyRecord key_of(const AssemblyInputs& inputs, const layers::ImageConfig& config) {
   plan::KeyRecord record(config.name, "image");
   record.add("kind", "image 1");
   for (const auto& layer : inputs.layers) record.add(fmt::format("layer {}", layer.name), layer.digest.to_string());
@@ -90,9 +89,16 @@ std::optional<Kernel> find_kernel(const layers::FileTree& tree) {
   return best;
 }
 
+plan::KeyRecord image_key(const AssemblyInputs& inputs) { return key_of(inputs, inherited(inputs)); }
+
+std::optional<layers::ImageRecord> find_image(const AssemblyInputs& inputs, const layers::Store& store) {
+  const auto known = store.find_key(image_key(inputs).digest());
+  return known ? std::optional(store.load_image(known->layer.digest)) : std::nullopt;
+}
+
 layers::ImageRecord assemble_image(const AssemblyInputs& inputs, layers::Store& store) {
   layers::ImageConfig config = inherited(inputs);
-  const plan::KeyRecord key = image_key(inputs, config);
+  const plan::KeyRecord key = key_of(inputs, config);
   if (const auto known = store.find_key(key.digest())) return store.load_image(known->layer.digest);
   const auto tree = layers::load_tree(store, inputs.layers);
   if (const auto* status = tree.resolve("var/lib/dpkg/status")) {

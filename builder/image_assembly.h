@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "builder/packages/lock.h"
+#include "builder/plan/key_record.h"
 #include "builder/recipe/recipe.h"
 #include "layers/image.h"
 #include "layers/store.h"
@@ -21,6 +23,12 @@ struct AssemblyInputs {
 /// packages, the kernel copied out as a blob) and its manifest. Reads nothing of the layers when the same image was
 /// made before.
 [[nodiscard]] layers::ImageRecord assemble_image(const AssemblyInputs& inputs, layers::Store& store);
+
+/// What the image is a function of: everything that goes into its config and manifest.
+[[nodiscard]] plan::KeyRecord image_key(const AssemblyInputs& inputs);
+
+/// The image, when the same one was made before.
+[[nodiscard]] std::optional<layers::ImageRecord> find_image(const AssemblyInputs& inputs, const layers::Store& store);
 
 /// The newest kernel of a file tree: usr/boot names are compared as Debian versions are. Nothing when there is none.
 struct Kernel {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/json.h"
+#include "builder/explain_miss.h"
 #include "builder/image_assembly.h"
 #include "builder/make_step.h"
 #include "builder/oci_image.h"
@@ -18,6 +18,7 @@ namespace blueprint::builder {
 namespace {
 
 using Fate = PlannedLayerReport::Fate;
+using KnownImage = std::optional<layers::ImageRecord>;  ///< nothing when the image is made anew
 
 /// Walks recipes as a build does, as far as keys are known.
 class Planner {
@@ -25,52 +26,45 @@ class Planner {
   Planner(layers::Store& store, const BuildOptions& options)
       : store_(store), options_(options), digests_(store.root() / "input-digests") {}
 
-  /// Plans the recipe and answers its image when every layer of it is cached.
-  std::optional<layers::ImageRecord> walk(const recipe::Recipe& recipe, BuildPlan& plan);
-  /// Every image that the recipe names; nothing when a layer of one would run.
-  std::optional<steps::Images> images_of(const recipe::Recipe& recipe, BuildPlan& plan);
+  /// Plans the nodes of a graph, in its order.
+  RecipePlan next(const RecipeNode& node);
+  /// Every image that the node's recipe names; nothing when one of them is made anew.
+  std::optional<steps::Images> images_of(const RecipeNode& node, RecipePlan& plan);
 
  private:
-  std::optional<layers::ImageRecord> image_of(const recipe::Text& name, const recipe::Recipe& recipe, BuildPlan& plan);
+  KnownImage image_of(const recipe::Text& name, const RecipeNode& node, RecipePlan& plan);
   std::optional<packages::Lock> usable_lock(const recipe::Recipe& recipe, const steps::Images& images,
-                                            BuildPlan& plan) const;
-  std::optional<layers::ImageRecord> walk_layers(const recipe::Recipe& whole, const recipe::Recipe& recipe,
-                                                 const packages::Lock& lock, const steps::Images& images,
-                                                 BuildPlan& plan);
-  void unknown(const recipe::Recipe& recipe, const std::string& reason, BuildPlan& plan) const;
-  void explain(const plan::KeyRecord& key, PlannedLayerReport& report) const;
+                                            RecipePlan& plan) const;
+  KnownImage walk(const recipe::Recipe& recipe, steps::Images images, RecipePlan& plan);
+  KnownImage walk_layers(const recipe::Recipe& whole, const recipe::Recipe& recipe, const packages::Lock& lock,
+                         const steps::Images& images, RecipePlan& plan);
+  /// The layers of a recipe whose own keys cannot be told.
+  void add_unknown(const recipe::Recipe& recipe, const std::string& reason, RecipePlan& plan) const;
   std::uint64_t missing_bytes(const packages::Lock& lock, const std::string& layer) const;
 
   layers::Store& store_;
   const BuildOptions& options_;
   steps::InputDigests digests_;
-  std::vector<std::filesystem::path> walking_;
+  std::vector<KnownImage> images_;  ///< of the nodes so far
 };
 
-std::optional<layers::ImageRecord> Planner::image_of(const recipe::Text& name, const recipe::Recipe& recipe,
-                                                     BuildPlan& plan) {
-  if (is_oci_reference(name.value)) {
-    auto image = find_oci_image(name, recipe.directory, store_);
-    plan.layers.push_back({.image = name.value, .name = kBaseLayer, .kind = "oci"});
-    if (!image) {
-      plan.layers.back().fate = Fate::Runs;
-      plan.layers.back().reasons = {"it was not read into this store before"};
-    }
-    return image;
+KnownImage Planner::image_of(const recipe::Text& name, const RecipeNode& node, RecipePlan& plan) {
+  if (const auto need = node.needs.find(name.value); need != node.needs.end()) return images_[need->second];
+  if (!is_oci_reference(name.value)) return load_named_image(name, *node.recipe, store_, options_.search);
+  auto image = find_oci_image(name, node.recipe->directory, store_);
+  plan.layers.push_back({.name = name.value, .kind = "oci"});
+  if (!image) {
+    plan.layers.back().fate = Fate::Runs;
+    plan.layers.back().reasons = {"it was not read into this store before"};
   }
-  if (!name.value.starts_with("sha256:")) {
-    if (const auto file = recipe::find_recipe(name.value, recipe.directory, options_.search)) {
-      return walk(recipe::load_recipe(*file, options_.search), plan);
-    }
-  }
-  return load_named_image(name, recipe, store_, options_.search);
+  return image;
 }
 
-std::optional<steps::Images> Planner::images_of(const recipe::Recipe& recipe, BuildPlan& plan) {
+std::optional<steps::Images> Planner::images_of(const RecipeNode& node, RecipePlan& plan) {
   steps::Images images;
   bool all_known = true;
-  for (const auto& name : images_named_by(recipe)) {
-    auto image = image_of(name, recipe, plan);
+  for (const auto& name : images_named_by(*node.recipe)) {
+    auto image = image_of(name, node, plan);
     all_known = all_known && image;
     if (image) images.emplace(name.value, std::make_shared<steps::SourceImage>(store_, std::move(*image)));
   }
@@ -78,7 +72,7 @@ std::optional<steps::Images> Planner::images_of(const recipe::Recipe& recipe, Bu
 }
 
 std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe, const steps::Images& images,
-                                                   BuildPlan& plan) const {
+                                                   RecipePlan& plan) const {
   const auto path = lock_path(recipe);
   const auto text = read_file_if_exists(path);
   if (!text) {
@@ -93,29 +87,19 @@ std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe,
   return lock;
 }
 
-void Planner::unknown(const recipe::Recipe& recipe, const std::string& reason, BuildPlan& plan) const {
-  const auto add = [&](const std::string& image, const std::string& name, std::string kind) {
-    plan.layers.push_back(
-        {.image = image, .name = name, .kind = std::move(kind), .fate = Fate::Unknown, .reasons = {reason}});
+void Planner::add_unknown(const recipe::Recipe& recipe, const std::string& reason, RecipePlan& plan) const {
+  const auto add = [&](const recipe::Recipe& of, const std::string& name, std::string kind) {
+    plan.layers.push_back({.name = reported_name(recipe, of, name),
+                           .kind = std::move(kind),
+                           .fate = Fate::Unknown,
+                           .reasons = {reason},
+                           .estimated_seconds = seconds_last_time(store_, of.name.value, name)});
   };
   for (const auto& stage : recipe.stages) {
-    for (const auto& layer : stage.layers) add(stage.name.value, layer.name, std::string(recipe::kind_name(layer)));
+    for (const auto& layer : stage.layers) add(stage, layer.name, std::string(recipe::kind_name(layer)));
   }
-  if (recipe.distribution) add(recipe.name.value, kBaseLayer, "distribution");
-  for (const auto& layer : recipe.layers) add(recipe.name.value, layer.name, std::string(recipe::kind_name(layer)));
-}
-
-void Planner::explain(const plan::KeyRecord& key, PlannedLayerReport& report) const {
-  const auto recent = store_.recent_keys(key.recipe(), key.layer());
-  if (recent.empty()) {
-    report.reasons = {"it was not built in this store before"};
-    return;
-  }
-  report.reasons = plan::explain_difference(plan::KeyRecord::from_json(recent.front().record), key);
-  if (report.reasons.empty()) report.reasons = {"its stored layer is gone from the store"};
-  const Json facts = Json::parse(recent.front().facts, nullptr, false);
-  if (facts.is_object() && facts.contains("seconds") && facts["seconds"].is_number())
-    report.estimated_seconds = facts["seconds"].get<double>();
+  if (recipe.distribution) add(recipe, kBaseLayer, "distribution");
+  for (const auto& layer : recipe.layers) add(recipe, layer.name, std::string(recipe::kind_name(layer)));
 }
 
 std::uint64_t Planner::missing_bytes(const packages::Lock& lock, const std::string& layer) const {
@@ -128,35 +112,21 @@ std::uint64_t Planner::missing_bytes(const packages::Lock& lock, const std::stri
   return bytes;
 }
 
-std::optional<layers::ImageRecord> Planner::walk(const recipe::Recipe& recipe, BuildPlan& plan) {
-  const auto file = std::filesystem::weakly_canonical(recipe.file);
-  if (std::find(walking_.begin(), walking_.end(), file) != walking_.end()) {
-    throw Error({.kind = ErrorKind::Recipe,
-                 .code = "R105",
-                 .message = fmt::format("a recipe cannot be its own parent: {}", recipe.name.value)});
-  }
-  walking_.push_back(file);
-  auto images = images_of(recipe, plan);
-  walking_.pop_back();
-  if (!images) {
-    unknown(recipe, "an image that it is made of is built anew", plan);
-    return std::nullopt;
-  }
-  const auto lock = usable_lock(recipe, *images, plan);
+KnownImage Planner::walk(const recipe::Recipe& recipe, steps::Images images, RecipePlan& plan) {
+  const auto lock = usable_lock(recipe, images, plan);
   if (!lock) {
-    unknown(recipe, "its lock is made anew", plan);
+    add_unknown(recipe, "its lock is made anew", plan);
     return std::nullopt;
   }
   for (const auto& stage : recipe.stages) {
-    auto image = walk_layers(recipe, stage, *lock, *images, plan);
-    (*images)[stage.name.value] = image ? std::make_shared<steps::SourceImage>(store_, std::move(*image)) : nullptr;
+    auto image = walk_layers(recipe, stage, *lock, images, plan);
+    images[stage.name.value] = image ? std::make_shared<steps::SourceImage>(store_, std::move(*image)) : nullptr;
   }
-  return walk_layers(recipe, recipe, *lock, *images, plan);
+  return walk_layers(recipe, recipe, *lock, images, plan);
 }
 
-std::optional<layers::ImageRecord> Planner::walk_layers(const recipe::Recipe& whole, const recipe::Recipe& recipe,
-                                                        const packages::Lock& lock, const steps::Images& images,
-                                                        BuildPlan& plan) {
+KnownImage Planner::walk_layers(const recipe::Recipe& whole, const recipe::Recipe& recipe, const packages::Lock& lock,
+                                const steps::Images& images, RecipePlan& plan) {
   const auto from = images.find(recipe.from.value);
   const bool stands_on_unknown = from != images.end() && from->second == nullptr;
   const auto* parent = from == images.end() || stands_on_unknown ? nullptr : &from->second->record();
@@ -171,14 +141,13 @@ std::optional<layers::ImageRecord> Planner::walk_layers(const recipe::Recipe& wh
                           .secret = {}};
   bool known = !stands_on_unknown;
   for (const auto& layer : plan_layers(inputs)) {
-    PlannedLayerReport report{.image = recipe.name.value, .name = layer.name, .kind = layer.kind};
-    if (!known) {
+    PlannedLayerReport report{.name = reported_name(whole, recipe, layer.name), .kind = layer.kind};
+    if (!known || layer.step == nullptr) {
       report.fate = Fate::Unknown;
-      report.reasons = {"a layer below it runs"};
-    } else if (layer.step == nullptr) {
+      report.reasons = {known ? fmt::format("a stage of '{}' that it reads runs", whole.name.value)
+                              : std::string("a layer below it runs")};
+      report.estimated_seconds = seconds_last_time(store_, recipe.name.value, layer.name);
       known = false;
-      report.fate = Fate::Unknown;
-      report.reasons = {fmt::format("a stage of '{}' that it reads runs", whole.name.value)};
     } else {
       const auto key = layer_key(recipe.name.value, layer, refs, lock.epoch);
       if (const auto entry = store_.find_key(key.digest())) {
@@ -187,33 +156,77 @@ std::optional<layers::ImageRecord> Planner::walk_layers(const recipe::Recipe& wh
       } else {
         known = false;
         report.fate = Fate::Runs;
-        explain(key, report);
+        auto miss = explain_miss(store_, key);
+        report.reasons = std::move(miss.reasons);
+        report.estimated_seconds = miss.seconds;
       }
     }
     if (report.fate != Fate::Cached) report.download_bytes = missing_bytes(lock, layer.name);
     plan.layers.push_back(std::move(report));
   }
   if (!known || refs.empty()) return std::nullopt;
-  return assemble_image({.recipe = recipe, .parent = parent, .layers = refs, .epoch = lock.epoch}, store_);
+  const AssemblyInputs assembly{.recipe = recipe, .parent = parent, .layers = refs, .epoch = lock.epoch};
+  auto image = find_image(assembly, store_);
+  if (!image) {
+    plan.layers.push_back({.name = reported_name(whole, recipe, "image"),
+                           .kind = "image",
+                           .fate = Fate::Runs,
+                           .reasons = explain_miss(store_, image_key(assembly)).reasons});
+  }
+  return image;
 }
+
+RecipePlan Planner::next(const RecipeNode& node) {
+  RecipePlan plan{.recipe = node.name, .file = node.file, .asked = node.asked};
+  auto images = images_of(node, plan);
+  KnownImage image;
+  if (images) {
+    image = walk(*node.recipe, std::move(*images), plan);
+  } else {
+    add_unknown(*node.recipe, "an image that it is made of is made anew", plan);
+  }
+  images_.push_back(std::move(image));
+  return plan;
+}
+
+bool is_cached(const PlannedLayerReport& layer) { return layer.fate == Fate::Cached; }
 
 }  // namespace
 
-bool BuildPlan::nothing_to_do() const {
-  return lock_changes.empty() &&
-         std::all_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.fate == Fate::Cached; });
+bool RecipePlan::nothing_to_do() const {
+  return lock_changes.empty() && std::all_of(layers.begin(), layers.end(), is_cached);
 }
 
-BuildPlan plan_build(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options) {
-  BuildPlan plan;
-  (void)Planner(store, options).walk(recipe, plan);
-  return plan;
+std::uint64_t RecipePlan::download_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& layer : layers) bytes += layer.download_bytes;
+  return bytes;
+}
+
+double RecipePlan::estimated_seconds() const {
+  double seconds = 0;
+  for (const auto& layer : layers) seconds += layer.estimated_seconds.value_or(0);
+  return seconds;
+}
+
+std::vector<RecipePlan> plan_build(const RecipeGraph& graph, layers::Store& store, const BuildOptions& options) {
+  graph.throw_faults();
+  Planner planner(store, options);
+  std::vector<RecipePlan> plans;
+  for (const RecipeNode& node : graph.nodes) plans.push_back(planner.next(node));
+  return plans;
 }
 
 std::optional<steps::Images> find_images(const recipe::Recipe& recipe, layers::Store& store,
                                          const BuildOptions& options) {
-  BuildPlan ignored;
-  return Planner(store, options).images_of(recipe, ignored);
+  RecipeGraph graph = recipe_graph_of(recipe, options.search);
+  graph.throw_faults();
+  const RecipeNode self = std::move(graph.nodes.back());
+  graph.nodes.pop_back();
+  Planner planner(store, options);
+  for (const RecipeNode& node : graph.nodes) (void)planner.next(node);
+  RecipePlan ignored;
+  return planner.images_of(self, ignored);
 }
 
 }  // namespace blueprint::builder

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "builder/oci_image.h"
+#include "builder/recipe_graph.h"
 
 namespace blueprint::builder {
 namespace fs = std::filesystem;
@@ -17,14 +18,7 @@ namespace {
 void refuse_cycle(const recipe::Recipe& parent, const std::vector<fs::path>& building, const SourceSpan& where) {
   const auto found = std::find(building.begin(), building.end(), fs::weakly_canonical(parent.file));
   if (found == building.end()) return;
-  std::string chain;
-  for (auto file = found; file != building.end(); ++file) chain += file->filename().string() + " → ";
-  Diagnostic diagnostic{
-      .kind = ErrorKind::Recipe,
-      .code = "R105",
-      .message = fmt::format("a recipe cannot be its own parent: {}{}", chain, found->filename().string())};
-  if (where.line > 0) diagnostic.where = where;
-  throw Error(std::move(diagnostic));
+  throw recipe_cycle({found, building.end()}, where);
 }
 
 layers::ImageRecord build_first(const recipe::Recipe& parent, const recipe::Text& name, const recipe::Recipe& recipe,
@@ -55,6 +49,19 @@ void add_names(const recipe::Recipe& recipe, std::vector<recipe::Text>& names) {
   }
 }
 
+/// Recipes in the directory of the recipe: `from` finds them too.
+std::vector<std::string> names_beside(const recipe::Recipe& recipe) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(recipe.directory.empty() ? "." : recipe.directory, ignored)) {
+    const fs::path& path = entry.path();
+    const bool itself = path.filename() == fs::path(recipe.file).filename();
+    if (path.extension() == ".yaml" && !path.stem().string().ends_with(".lock") && !itself)
+      names.push_back(path.stem().string());
+  }
+  return names;
+}
+
 }  // namespace
 
 std::vector<recipe::Text> images_named_by(const recipe::Recipe& recipe) {
@@ -75,12 +82,15 @@ layers::ImageRecord load_named_image(const recipe::Text& name, const recipe::Rec
     return store.load_image(store.resolve(name.value));
   } catch (const Error& failure) {
     if (failure.first().code != "S011") throw;
-    std::vector<std::string> known;
-    for (const auto& [tag, digest] : store.tags()) known.push_back(tag);
+    std::vector<std::string> known = names_beside(recipe);
+    for (const auto& [tag, digest] : store.tags())
+      known.push_back(tag.ends_with(":latest") ? tag.substr(0, tag.rfind(':')) : tag);
     for (const auto& stage : recipe.stages) known.push_back(stage.name.value.substr(stage.name.value.rfind('/') + 1));
     for (const auto& summary : recipe::list_recipes(search)) {
       if (summary.kind == recipe::RecipeSummary::Kind::Recipe) known.push_back(summary.name);
     }
+    std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
     Diagnostic diagnostic{
         .kind = ErrorKind::Recipe,
         .code = "R104",
@@ -99,6 +109,8 @@ layers::ImageRecord resolve_image(const recipe::Text& name, const recipe::Recipe
   if (is_oci_reference(name.value)) return import_oci_image(name, recipe.directory, store, pool, events, stop);
   if (!name.value.starts_with("sha256:")) {
     if (const auto file = recipe::find_recipe(name.value, recipe.directory, options.search)) {
+      if (const auto built = options.built.find(fs::weakly_canonical(*file)); built != options.built.end())
+        return store.load_image(built->second);
       return build_first(recipe::load_recipe(*file, options.search), name, recipe, store, options, pool, events, stop);
     }
   }

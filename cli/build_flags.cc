@@ -49,15 +49,63 @@ std::vector<Option> recipe_options(RecipeFlags& flags) {
           {.flags = "--offline", .help = "use no network: lock and packages must be there", .target = &flags.offline}};
 }
 
-recipe::Recipe load_recipe(Context& context, const RecipeFlags& flags) {
+std::vector<Option> recipe_options(RecipeFlags& flags, std::vector<std::string>& words) {
+  auto options = recipe_options(flags);
+  options.front() = {.flags = "recipes",
+                     .value = "RECIPE...",
+                     .help = "files, names or directories of recipes",
+                     .target = &words,
+                     .completes = Completes::Recipe,
+                     .required = true};
+  return options;
+}
+
+recipe::ParamValues param_values(const RecipeFlags& flags) {
   recipe::ParamValues params;
   for (const auto& word : flags.params) params.insert(split_pair(word, "--param"));
+  return params;
+}
+
+std::vector<std::filesystem::path> recipe_files(const std::vector<std::string>& words, recipe::Fragments fragments) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& word : words) {
+    for (auto& file : recipe::expand_recipes(word, fragments)) files.push_back(std::move(file));
+  }
+  return files;
+}
+
+recipe::SearchPath search_path(Context& context, const std::vector<std::string>& words) {
+  recipe::SearchPath search;
+  for (const auto& word : words) {
+    if (recipe::is_catalog(word)) search.catalogs.emplace_back(word);
+  }
+  for (auto& catalog : context.search().catalogs) search.catalogs.push_back(std::move(catalog));
+  return search;
+}
+
+recipe::Recipe load_recipe(Context& context, const RecipeFlags& flags) {
+  const auto params = param_values(flags);
   if (flags.dockerfile.empty()) return recipe::load_recipe(flags.recipe, context.search(), params);
   auto result =
       recipe::load_dockerfile(flags.dockerfile, flags.recipe,
                               {.build_args = params, .aliases = context.settings().aliases, .target = flags.target});
   for (const auto& warning : result.warnings) context.events().note(render(warning));
   return std::move(result.recipe);
+}
+
+builder::RecipeGraph load_graph(Context& context, const RecipeFlags& flags, const std::vector<std::string>& words) {
+  if (flags.dockerfile.empty())
+    return builder::load_recipe_graph(recipe_files(words), search_path(context, words), param_values(flags));
+  if (words.size() > 1) throw one_image_only("--file");
+  RecipeFlags one = flags;
+  one.recipe = words.front();
+  return builder::recipe_graph_of(load_recipe(context, one), context.search());
+}
+
+Error one_image_only(std::string_view flag) {
+  return Error({.kind = ErrorKind::Usage,
+                .code = "U016",
+                .message = fmt::format("{} makes one image, and several recipes are given", flag)});
 }
 
 builder::BuildOptions build_options(Context& context, const RecipeFlags& flags) {
@@ -67,7 +115,7 @@ builder::BuildOptions build_options(Context& context, const RecipeFlags& flags) 
     options.mirrors.by_name[name] = url;
   }
   options.offline = flags.offline;
-  for (const auto& word : flags.params) options.params.insert(split_pair(word, "--param"));
+  options.params = param_values(flags);
   options.version = version_number();
   options.now =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();

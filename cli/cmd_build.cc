@@ -7,6 +7,9 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "builder/build.h"
+#include "builder/build_many.h"
+#include "builder/layer_slots.h"
+#include "builder/recipe_graph.h"
 #include "cli/build_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
@@ -49,14 +52,15 @@ Json to_json(const builder::BuildResult& result) {
           {"layers", layers}};
 }
 
-builder::BuildResult build_one(Context& context, const Flags& flags, const std::string& what) {
-  RecipeFlags recipe_flags = flags.recipe;
-  recipe_flags.recipe = what;
-  const auto recipe = load_recipe(context, recipe_flags);
-  builder::BuildOptions options = build_options(context, recipe_flags);
+builder::BuildOptions options_of(Context& context, const Flags& flags) {
+  builder::BuildOptions options = build_options(context, flags.recipe);
+  if (flags.recipe.dockerfile.empty()) options.search = search_path(context, flags.recipes);
   options.lock = flags.locked ? builder::LockMode::Locked : builder::LockMode::Update;
   if (flags.no_cache) options.cache = builder::CacheUse::Ignore;
-  if (flags.expect_cached) options.cache = builder::CacheUse::Require;
+  if (flags.expect_cached) {
+    options.cache = builder::CacheUse::Require;
+    options.lock = builder::LockMode::Locked;  // a lock that is made anew is no cached build
+  }
   if (flags.no_tests) options.tests = builder::TestUse::Skip;
   options.tag = flags.tag;
   options.cite_previous = !flags.no_cite;
@@ -65,72 +69,104 @@ builder::BuildResult build_one(Context& context, const Flags& flags, const std::
     for (const auto& layer : context.store().load_image(context.store().resolve(reference)).layers)
       options.cite.push_back(layer.digest);
   }
-  return builder::build(recipe, context.store(), options, context.pool(), context.events(), context.stop());
+  return options;
 }
 
-void print_result(const builder::BuildResult& result, bool as_json) {
-  if (as_json) {
+int build_one(Context& context, const Flags& flags) {
+  RecipeFlags recipe_flags = flags.recipe;
+  recipe_flags.recipe =
+      flags.recipe.dockerfile.empty() ? recipe_files(flags.recipes).front().string() : flags.recipes.front();
+  const auto recipe = load_recipe(context, recipe_flags);
+  const auto result = builder::build(recipe, context.store(), options_of(context, flags), context.pool(),
+                                     context.events(), context.stop());
+  context.end_progress();
+  if (flags.json) {
     fmt::print("{}\n", to_json(result).dump(2));
   } else {
     fmt::print("{} {}\n", result.tag, result.image.to_string());
   }
+  return 0;
 }
 
-/// Several recipes: shared parents are built once, because the second recipe finds their layers by key.
-int build_many(Context& context, const Flags& flags) {
-  std::vector<std::vector<std::string>> rows{{"RECIPE", "RESULT", "LAYERS RUN", "IMAGE"}};
-  Json json = Json::array();
-  std::optional<Error> first_failure;
-  for (const auto& what : flags.recipes) {
-    try {
-      const auto result = build_one(context, flags, what);
-      const auto ran =
-          std::count_if(result.layers.begin(), result.layers.end(), [](const auto& layer) { return !layer.cached; });
-      rows.push_back({result.tag, ran == 0 ? "cached" : "built", fmt::format("{} of {}", ran, result.layers.size()),
-                      result.image.short_hex()});
-      json.push_back(to_json(result));
-    } catch (const Error& failure) {
-      if (!flags.keep_going) throw;
-      if (!first_failure) first_failure = failure;
-      for (const auto& diagnostic : failure.diagnostics()) context.events().note(render(diagnostic));
-      rows.push_back({what, "failed", "-", failure.first().code});
-      json.push_back({{"recipe", what}, {"error", failure.what()}, {"code", failure.first().code}});
-    }
+const char* outcome_name(builder::RecipeReport::Outcome outcome) {
+  switch (outcome) {
+    case builder::RecipeReport::Outcome::Built: return "built";
+    case builder::RecipeReport::Outcome::Cached: return "cached";
+    case builder::RecipeReport::Outcome::Failed: return "failed";
+    case builder::RecipeReport::Outcome::Skipped: return "skipped";
   }
+  return "";
+}
+
+Json to_json(const builder::RecipeReport& report) {
+  Json json = report.result ? to_json(*report.result) : Json::object();
+  json["recipe"] = report.recipe;
+  json["file"] = report.file.string();
+  json["asked"] = report.asked == builder::RecipeNode::Asked::Yes;
+  json["result"] = outcome_name(report.outcome);
+  json["layers_run"] = report.layers_run();
+  json["stored_bytes"] = report.stored_bytes();
+  json["seconds"] = report.seconds;
+  if (report.failure) {
+    json["code"] = report.failure->first().code;
+    json["error"] = report.failure->what();
+  }
+  if (report.outcome == builder::RecipeReport::Outcome::Skipped) json["reason"] = report.skipped_because;
+  return json;
+}
+
+std::vector<std::string> table_row(const builder::RecipeReport& report) {
+  std::vector<std::string> row{report.recipe, outcome_name(report.outcome), "-", "-", "-", ""};
+  if (report.result) {
+    row[2] = fmt::format("{} of {}", report.layers_run(), report.result->layers.size());
+    row[3] = report.layers_run() > 0 ? format_size(report.stored_bytes()) : "-";
+    row[5] = report.result->image.short_hex();
+  }
+  if (report.outcome != builder::RecipeReport::Outcome::Skipped) row[4] = fmt::format("{:.1f}", report.seconds);
+  if (report.failure) row[5] = report.failure->first().code;
+  if (!report.skipped_because.empty()) row[5] = report.skipped_because;
+  return row;
+}
+
+int build_many(Context& context, const Flags& flags) {
+  if (flags.tag) throw one_image_only("--tag");
+  const auto graph = load_graph(context, flags.recipe, flags.recipes);
+  const unsigned at_once = context.pool().size();
+  const auto reports =
+      builder::build_many(graph, context.store(),
+                          {.build = options_of(context, flags),
+                           .on_failure = flags.keep_going ? builder::OnFailure::KeepGoing : builder::OnFailure::Stop,
+                           .recipes_at_once = at_once,
+                           .package_layers_at_once = std::min(at_once, builder::package_layers_that_fit())},
+                          context.pool(), context.events(), context.stop());
   context.end_progress();
+  std::vector<std::vector<std::string>> rows{{"RECIPE", "RESULT", "LAYERS RUN", "NEW BYTES", "SECONDS", "IMAGE"}};
+  Json json = Json::array();
+  int exit_code = 0;
+  for (const auto& report : reports) {
+    rows.push_back(table_row(report));
+    json.push_back(to_json(report));
+    if (report.failure && exit_code == 0) exit_code = report.failure->exit_code();
+  }
   if (flags.json) {
     fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
     fmt::print("{}", format_table(rows));
   }
-  return first_failure ? first_failure->exit_code() : 0;
+  return exit_code;
 }
 
 int run(Context& context, const Flags& flags) {
-  if (flags.recipes.size() > 1) {
-    if (flags.tag)
-      throw Error({.kind = ErrorKind::Usage,
-                   .code = "U016",
-                   .message = "--tag names one image, and several recipes are given"});
-    return build_many(context, flags);
-  }
-  const auto result = build_one(context, flags, flags.recipes.front());
-  context.end_progress();
-  print_result(result, flags.json);
-  return 0;
+  const bool several =
+      flags.recipe.dockerfile.empty() ? recipe_files(flags.recipes).size() > 1 : flags.recipes.size() > 1;
+  return several ? build_many(context, flags) : build_one(context, flags);
 }
 
 }  // namespace
 
 Command cmd_build() {
   auto flags = std::make_shared<Flags>();
-  auto options = recipe_options(flags->recipe);
-  options.front() = {.flags = "recipes",
-                     .value = "RECIPE...",
-                     .help = "files, directories or names of recipes",
-                     .target = &flags->recipes,
-                     .completes = Completes::Recipe,
-                     .required = true};
+  auto options = recipe_options(flags->recipe, flags->recipes);
   for (auto& option : std::vector<Option>{
            {.flags = "--tag,-t",
   .value = "NAME",
@@ -161,12 +197,17 @@ Command cmd_build() {
           .description =
               "Runs only the layers whose inputs changed. The first build writes a lock beside the recipe: commit it, "
               "and every build\n"
-              "of that commit has the same packages. RECIPE is a file, a directory or a name in the catalog.",
+              "of that commit has the same packages. RECIPE is a file, a directory or a name in the catalog.\n\n"
+              "Several recipes, or a directory of them, are built as one graph: what they build on once, and what does "
+              "not depend\n"
+              "on each other at the same time, at most --jobs recipes, and as many layers of packages as memory has "
+              "room for.\n"
+              "A table says what became of each; the exit code is that of the first that failed.",
           .examples = {"blueprint build examples/hello",
                        "blueprint build web.yaml --explain      # say why each layer runs",
                        "blueprint build web.yaml --locked       # CI: fail when the lock is stale",
                        "blueprint build web.yaml --mirror ubuntu=http://mirror.example/ubuntu",
-                       "blueprint build recipes/*.yaml --keep-going    # many, with one summary",
+                       "blueprint build recipes/ --keep-going    # all recipes below, with one summary",
                        "blueprint build -f Dockerfile .          # each instruction becomes a layer"},
           .options = std::move(options),
           .run = [flags](Context& context) { return run(context, *flags); }};

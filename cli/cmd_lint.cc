@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "builder/recipe/compose.h"
+#include "cli/build_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 
@@ -31,9 +32,11 @@ Json to_json(const Diagnostic& diagnostic) {
 
 int run(Context& context, const Flags& flags) {
   std::vector<Diagnostic> faults;
-  for (const auto& recipe : flags.recipes) {
+  const auto files = recipe_files(flags.recipes, recipe::Fragments::Include);
+  const auto search = search_path(context, flags.recipes);
+  for (const auto& recipe : files) {
     try {
-      recipe::lint_recipe_file(recipe, context.search());
+      recipe::lint_recipe_file(recipe, search);
     } catch (const Error& error) {
       faults.insert(faults.end(), error.diagnostics().begin(), error.diagnostics().end());
     }
@@ -45,7 +48,7 @@ int run(Context& context, const Flags& flags) {
     return faults.empty() ? 0 : exit_code(ErrorKind::Recipe);
   }
   if (!faults.empty()) throw Error(std::move(faults));
-  fmt::print("{} recipe{}: no faults\n", flags.recipes.size(), flags.recipes.size() == 1 ? "" : "s");
+  fmt::print("{} recipe{}: no faults\n", files.size(), files.size() == 1 ? "" : "s");
   return 0;
 }
 
@@ -55,8 +58,11 @@ Command cmd_lint() {
   auto flags = std::make_shared<Flags>();
   return {.name = "lint",
           .summary = "Check recipes, and report every fault at once.",
-          .description = "Reads files only: no network, no store. Exit code 3 when there is a fault.",
-          .examples = {"blueprint lint recipes/*.yaml", "blueprint lint web.yaml --json"},
+          .description =
+              "Reads files only: no network, no store. A directory stands for all recipes and fragments below it. Exit "
+              "code 3 "
+              "when there is a fault.",
+          .examples = {"blueprint lint recipes/", "blueprint lint web.yaml --json"},
           .options = {{.flags = "recipes",
                        .value = "RECIPE...",
                        .help = "recipes to check",
