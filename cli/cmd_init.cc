@@ -1,7 +1,16 @@
+// A recipe is asked for by flags, or, on a terminal, by questions: the same choices, each with what it may be.
+
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
+#include <iostream>
+#include <iterator>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -14,6 +23,8 @@ namespace blueprint::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using Catalog = std::vector<recipe::RecipeSummary>;
+using Kind = recipe::RecipeSummary::Kind;
 
 struct Flags {
   std::string file = "blueprint.yaml";
@@ -23,22 +34,140 @@ struct Flags {
   std::vector<std::string> packages;
 };
 
-void require_known(const std::vector<recipe::RecipeSummary>& catalog, const std::string& name,
-                   recipe::RecipeSummary::Kind kind) {
+const char* word_for(Kind kind) { return kind == Kind::Recipe ? "recipe" : "fragment"; }
+
+Catalog only(const Catalog& catalog, Kind kind) {
+  Catalog found;
+  std::copy_if(catalog.begin(), catalog.end(), std::back_inserter(found),
+               [kind](const auto& entry) { return entry.kind == kind; });
+  return found;
+}
+
+Error not_in_catalog(const Catalog& entries, Kind kind, const std::string& name) {
   std::vector<std::string> names;
-  for (const auto& entry : catalog) {
-    if (entry.kind != kind) continue;
-    if (entry.name == name) return;
-    names.push_back(entry.name);
-  }
-  const bool recipe = kind == recipe::RecipeSummary::Kind::Recipe;
-  Diagnostic diagnostic{
-      .kind = ErrorKind::Usage,
-      .code = "U014",
-      .message = fmt::format("the catalog has no {} '{}'", recipe ? "recipe" : "fragment", printable(name))};
+  for (const auto& entry : entries) names.push_back(entry.name);
+  Diagnostic diagnostic{.kind = ErrorKind::Usage,
+                        .code = "U014",
+                        .message = fmt::format("the catalog has no {} '{}'", word_for(kind), printable(name))};
   if (const auto near = near_names(name, names); !near.empty()) diagnostic.hints.push_back(did_you_mean(near));
   diagnostic.hints.emplace_back("'blueprint recipes' lists what there is");
-  throw Error(std::move(diagnostic));
+  return Error(std::move(diagnostic));
+}
+
+void require_known(const Catalog& entries, Kind kind, const std::string& name) {
+  const bool known = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name == name; });
+  if (!known) throw not_in_catalog(entries, kind, name);
+}
+
+/// The directory's name as the grammar of names has it: lower case, and '-' for what may not be in one.
+std::string name_of_directory(const fs::path& file) {
+  std::string name = fs::absolute(file).lexically_normal().parent_path().filename().string();
+  for (char& c : name) {
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '_') c = '-';
+  }
+  const auto is_edge = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; };
+  while (!name.empty() && is_edge(name.back())) name.pop_back();
+  name.erase(name.begin(), std::find_if_not(name.begin(), name.end(), is_edge));
+  return name.empty() ? "image" : name;
+}
+
+/// Asks on the terminal, one line an answer. Throws Interrupted when asked to stop, and at the end of its input
+/// (Ctrl-D).
+class Questions {
+ public:
+  explicit Questions(std::stop_token stop) : stop_(std::move(stop)) {}
+
+  /// An empty answer means `preset`.
+  [[nodiscard]] std::string ask(const std::string& question, const std::string& preset) const {
+    fmt::print(stderr, "{}{}: ", question, preset.empty() ? "" : fmt::format(" [{}]", preset));
+    // A blocked read would not see Ctrl-C: signals go to a thread of their own.
+    for (pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+         std::cin.rdbuf()->in_avail() <= 0 && ::poll(&input, 1, 100) <= 0;) {
+      if (stop_.stop_requested()) throw Interrupted{};
+    }
+    std::string line;
+    if (!std::getline(std::cin, line)) throw Interrupted{};
+    const std::string answer(trim(line));
+    return answer.empty() ? preset : answer;
+  }
+
+  /// Asks until the answer is good: what is wrong with one is said, and the question comes again.
+  template <typename Accept>
+  void ask_until(const std::string& question, const std::string& preset, Accept accept) const {
+    while (true) {
+      try {
+        return accept(ask(question, preset));
+      } catch (const Error& fault) {
+        for (const auto& diagnostic : fault.diagnostics()) fmt::print(stderr, "{}", render(diagnostic));
+      }
+    }
+  }
+
+ private:
+  std::stop_token stop_;
+};
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::vector<std::string> words;
+  std::string word;
+  for (const char c : line + " ") {
+    if (c != ' ' && c != ',' && c != '\t') {
+      word += c;
+    } else if (!word.empty()) {
+      words.push_back(std::exchange(word, {}));
+    }
+  }
+  return words;
+}
+
+void print_choices(const Catalog& entries) {
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const std::string description = printable(entries[i].description);
+    fmt::print(stderr, "  {:>2}  {:<34} {}\n", i + 1, entries[i].name, description.substr(0, description.find(". ")));
+  }
+}
+
+/// The name that an answer means: itself, or the number of a choice.
+std::string chosen(const Catalog& entries, Kind kind, const std::string& answer) {
+  const bool is_number = !answer.empty() && answer.size() < 4 && std::all_of(answer.begin(), answer.end(), [](char c) {
+    return std::isdigit(static_cast<unsigned char>(c)) != 0;
+  });
+  const std::size_t number = is_number ? std::stoul(answer) : 0;
+  if (number >= 1 && number <= entries.size()) return entries[number - 1].name;
+  require_known(entries, kind, answer);
+  return answer;
+}
+
+void ask_for_all(const Questions& questions, const Catalog& recipes, const Catalog& fragments, Flags& flags) {
+  fmt::print(stderr, "What to build on:\n");
+  print_choices(recipes);
+  questions.ask_until("number or name", recipes.empty() ? "" : recipes.front().name,
+                      [&](const std::string& answer) { flags.from = chosen(recipes, Kind::Recipe, answer); });
+  fmt::print(stderr, "\nFragments to insert, none or several:\n");
+  print_choices(fragments);
+  questions.ask_until("numbers or names", "", [&](const std::string& answer) {
+    std::vector<std::string> use;
+    for (const auto& word : words_of(answer)) use.push_back(chosen(fragments, Kind::Fragment, word));
+    flags.use = use;
+  });
+  flags.packages = words_of(questions.ask("\nDebian packages to install, none or several", ""));
+  flags.name = questions.ask("name of the image", flags.name.empty() ? name_of_directory(flags.file) : flags.name);
+}
+
+std::string recipe_text(const Flags& flags) {
+  std::string text =
+      fmt::format("apiVersion: blueprint/v1\nname: {}\ndescription: \"\"\nfrom: {}\n", flags.name, flags.from);
+  text += flags.use.empty() && flags.packages.empty() ? "\n# layers:\n" : "\nlayers:\n";
+  for (const auto& fragment : flags.use) text += fmt::format("  - use: {}\n", fragment);
+  if (!flags.packages.empty())
+    text += fmt::format("  - name: packages\n    packages: [{}]\n", join(flags.packages, ", "));
+  text +=
+      "  # - copy: {from: ./app, to: /opt/app}                  # files beside this recipe\n"
+      "  # - run: make -C /opt/app install                      # a command, without network unless it says so\n"
+      "  # - services: {enable: [app.service]}\n"
+      "\n# tests:\n#   - {run: \"app --version\", expect: \"^1\"}           # run after each build\n";
+  return text;
 }
 
 int run(Context& context, Flags flags) {
@@ -50,17 +179,22 @@ int run(Context& context, Flags flags) {
                  .hints = {"name another file"}});
   }
   const auto catalog = recipe::list_recipes(context.search());
-  require_known(catalog, flags.from, recipe::RecipeSummary::Kind::Recipe);
-  for (const auto& fragment : flags.use) require_known(catalog, fragment, recipe::RecipeSummary::Kind::Fragment);
-  if (flags.name.empty()) flags.name = fs::absolute(file).parent_path().filename().string();
-  std::string text = fmt::format("apiVersion: blueprint/v1\nname: {}\ndescription: \"\"\nfrom: {}\n\nlayers:\n",
-                                 flags.name, flags.from);
-  for (const auto& fragment : flags.use) text += fmt::format("  - use: {}\n", fragment);
-  if (!flags.packages.empty())
-    text += fmt::format("  - name: packages\n    packages: [{}]\n", join(flags.packages, ", "));
-  text += "  - name: greeting\n    files:\n      - {path: /etc/motd, content: \"hello\\n\"}\n";
+  const auto recipes = only(catalog, Kind::Recipe);
+  const auto fragments = only(catalog, Kind::Fragment);
+  if (flags.from.empty()) {
+    if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+      throw Error({.kind = ErrorKind::Usage,
+                   .code = "U017",
+                   .message = "there is no terminal to ask what to build on",
+                   .hints = {"say it: --from RECIPE", "'blueprint recipes' lists what there is"}});
+    }
+    ask_for_all(Questions(context.stop()), recipes, fragments, flags);
+  }
+  require_known(recipes, Kind::Recipe, flags.from);
+  for (const auto& fragment : flags.use) require_known(fragments, Kind::Fragment, fragment);
+  if (flags.name.empty()) flags.name = name_of_directory(file);
   // What is written is valid, or nothing is: the new file goes through the same reader as any other.
-  write_file_atomic(file, text);
+  write_file_atomic(file, recipe_text(flags));
   try {
     (void)recipe::load_recipe(file, context.search());
   } catch (const Error&) {
@@ -78,7 +212,9 @@ Command cmd_init() {
   auto flags = std::make_shared<Flags>();
   return {.name = "init",
           .summary = "Start a recipe from the catalog.",
-          .examples = {"blueprint init --from debian-12-x86_64 --use runtimes/python --package git",
+          .description = "Without --from it asks, on a terminal, what to build on and what to add.",
+          .examples = {"blueprint init                      # asks",
+                       "blueprint init --from debian-12-x86_64 --use runtimes/python --package git",
                        "blueprint init web.yaml --from hello"},
           .options =
               {{.flags = "file",
@@ -90,8 +226,7 @@ Command cmd_init() {
                 .value = "RECIPE",
                 .help = "recipe to build on",
                 .target = &flags->from,
-                .completes = Completes::Recipe,
-                .required = true},
+                .completes = Completes::Recipe},
                {.flags = "--name",
                 .value = "NAME",
                 .help = "name of the image (default: the directory's)",
