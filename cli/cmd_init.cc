@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -14,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "builder/recipe/compose.h"
 #include "cli/commands.h"
@@ -32,6 +34,7 @@ struct Flags {
   std::string from;
   std::vector<std::string> use;
   std::vector<std::string> packages;
+  std::map<std::string, std::string> with;  ///< answers for the params of a fragment, as the text behind `with:`
 };
 
 const char* word_for(Kind kind) { return kind == Kind::Recipe ? "recipe" : "fragment"; }
@@ -122,9 +125,12 @@ std::vector<std::string> words_of(const std::string& line) {
 }
 
 void print_choices(const Catalog& entries) {
+  std::size_t width = 0;
+  for (const auto& entry : entries) width = std::max(width, entry.name.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const std::string description = printable(entries[i].description);
-    fmt::print(stderr, "  {:>2}  {:<34} {}\n", i + 1, entries[i].name, description.substr(0, description.find(". ")));
+    fmt::print(stderr, "  {:>2}  {:<{}}  {}\n", i + 1, entries[i].name, width,
+               description.substr(0, description.find(". ")));
   }
 }
 
@@ -139,6 +145,21 @@ std::string chosen(const Catalog& entries, Kind kind, const std::string& answer)
   return answer;
 }
 
+/// The params that a fragment has no default for: without a value it cannot be used.
+void ask_for_params(const Questions& questions, const recipe::RecipeSummary& fragment, Flags& flags) {
+  std::string with;
+  for (const auto& param : fragment.params) {
+    if (param.fallback) continue;
+    const std::string choices = param.choices.empty() ? "" : fmt::format(" (one of {})", join(param.choices, ", "));
+    const std::string answer =
+        questions.ask(fmt::format("'{}' of {}, {}{}", param.name, fragment.name, param.type, choices), "");
+    if (!with.empty()) with += ", ";
+    // JSON's quotes are YAML's.
+    with += fmt::format("{}: {}", param.name, param.type == "string" ? Json(answer).dump() : answer);
+  }
+  if (!with.empty()) flags.with[fragment.name] = with;
+}
+
 void ask_for_all(const Questions& questions, const Catalog& recipes, const Catalog& fragments, Flags& flags) {
   fmt::print(stderr, "What to build on:\n");
   print_choices(recipes);
@@ -151,6 +172,9 @@ void ask_for_all(const Questions& questions, const Catalog& recipes, const Catal
     for (const auto& word : words_of(answer)) use.push_back(chosen(fragments, Kind::Fragment, word));
     flags.use = use;
   });
+  for (const auto& fragment : fragments) {
+    if (std::count(flags.use.begin(), flags.use.end(), fragment.name) > 0) ask_for_params(questions, fragment, flags);
+  }
   flags.packages = words_of(questions.ask("\nDebian packages to install, none or several", ""));
   flags.name = questions.ask("name of the image", flags.name.empty() ? name_of_directory(flags.file) : flags.name);
 }
@@ -159,7 +183,11 @@ std::string recipe_text(const Flags& flags) {
   std::string text =
       fmt::format("apiVersion: blueprint/v1\nname: {}\ndescription: \"\"\nfrom: {}\n", flags.name, flags.from);
   text += flags.use.empty() && flags.packages.empty() ? "\n# layers:\n" : "\nlayers:\n";
-  for (const auto& fragment : flags.use) text += fmt::format("  - use: {}\n", fragment);
+  for (const auto& fragment : flags.use) {
+    text += fmt::format("  - use: {}\n", fragment);
+    if (const auto with = flags.with.find(fragment); with != flags.with.end())
+      text += fmt::format("    with: {{{}}}\n", with->second);
+  }
   if (!flags.packages.empty())
     text += fmt::format("  - name: packages\n    packages: [{}]\n", join(flags.packages, ", "));
   text +=

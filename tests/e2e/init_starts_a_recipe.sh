@@ -30,10 +30,12 @@ err_has "there is no terminal to ask"
 [ ! -e other.yaml ] || fail "a file was written"
 
 # On a terminal: a wrong answer is explained and asked again.
-printf 'acme/bsae\nacme/base\ngreeting\ngit\n\n' >"$WORK/answers"
+printf 'apiVersion: blueprint/v1\nkind: fragment\nname: pinned\ndescription: a version\nparams: {version: {type: string}, level: {type: int}}\nlayers:\n  - files: [{path: /etc/version, content: "${params.version} ${params.level}\\n"}]\n' >"$WORK/catalog/pinned.yaml"
+printf 'acme/bsae\nacme/base\ngreeting pinned\n3.10\n7\ngit\n\n' >"$WORK/answers"
 script -qec "'$BLUEPRINT_BIN/blueprint' init asked.yaml" /dev/null <"$WORK/answers" >"$WORK/out" 2>"$WORK/err" || fail "init failed"
 out_has "did you mean 'acme/base'?"
 grep -qx "from: acme/base" asked.yaml || fail "another parent: $(cat asked.yaml)"
+grep -qx "    with: {version: \"3.10\", level: 7}" asked.yaml || fail "no params: $(cat asked.yaml)"
 grep -qx "  - use: greeting" asked.yaml || fail "no fragment: $(cat asked.yaml)"
 grep -qx "    packages: \[git\]" asked.yaml || fail "no packages: $(cat asked.yaml)"
 grep -qx "name: my-project" asked.yaml || fail "another name: $(cat asked.yaml)"
