@@ -17,6 +17,11 @@ namespace {
 
 bool says_owner(const recipe::CopyStep& copy) { return !copy.owner.value.empty() || !copy.group.value.empty(); }
 
+bool is_directory(const layers::FileTree& tree, const std::string& path) {
+  const auto* entry = tree.resolve(path);
+  return entry != nullptr && entry->type == FileType::Directory;
+}
+
 }  // namespace
 
 void CopyStep::add_key_fields(plan::KeyRecord& record) const {
@@ -42,9 +47,9 @@ StepOutput CopyStep::apply(const StepContext& context) const {
   Placement placement(context.tree, context.epoch);
   std::string to = copy_.to.value;
   const auto& all = source_->files();
-  // A single file copied to "dir/" keeps its name, as cp does.
+  // A single file copied to "dir/", or to what is a directory, keeps its name, as cp does.
   const bool single = all.size() == 1 && all.front().path.empty() && all.front().type != FileType::Directory;
-  if (single && to.ends_with('/')) to += all.front().name;
+  if (single && (to.ends_with('/') || is_directory(context.tree, to))) to += '/' + all.front().name;
   const auto& where = copy_.to.where;
   for (const auto& file : all) {
     // Copying onto "/" leaves the root directory itself alone.

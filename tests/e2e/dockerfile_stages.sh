@@ -78,6 +78,12 @@ ok blueprint export stage --format tar -o stage.tar
 tar -tf stage.tar >files
 ! grep -E '^src/app.conf|^var/cache/build' files || fail "a mount point is left in the image"
 
+# A file goes into what is a directory of the image, whether or not the Dockerfile tells that it is one.
+printf 'FROM tiny\nCOPY src/main.txt /home/user\nCOPY --from=tiny /etc/greeting /home/user\n' >Into
+ok blueprint build -f Into . -t into
+ok blueprint cat into /home/user/main.txt
+out_is two
+ok blueprint cat into /home/user/greeting
 # scratch: an image of one file.
 printf 'FROM tiny AS made\nFROM scratch\nCOPY --from=made /etc/greeting /\n' >Only
 ok blueprint build -f Only . -t only

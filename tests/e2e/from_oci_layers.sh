@@ -140,7 +140,17 @@ ok blueprint build app.yaml
 ok blueprint cat app "/$WORK/escaped"
 out_is x
 
-# No packages without dpkg.
+# What distribution an image is of is told by its os-release, so that packages can be added from there; none without dpkg.
+make debian <<'LAYERS'
+layer
+file etc/os-release 'PRETTY_NAME="Debian"\nID=debian\nVERSION_CODENAME=bookworm\n'
+file var/lib/dpkg/status 'Package: libc6\nStatus: install ok installed\nVersion: 2.36\nArchitecture: amd64\n\n'
+LAYERS
+recipe oci://./debian
+ok blueprint build app.yaml
+ok blueprint inspect app --json
+same "$(json "[j['labels']['blueprint.distribution'].count(w) for w in ('debian', 'bookworm', 'main')] + [p['name'] for p in j['packages']]")" \
+  "[1, 1, 1, 'libc6']"
 recipe oci://./image:v1 $'layers: [{packages: [greeter]}]\n'
 exits 3 blueprint build app.yaml
 err_has "is of no distribution that packages could be added from [K021]"

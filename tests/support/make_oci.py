@@ -7,6 +7,8 @@ Each line is words of a shell: `layer` begins one, then members of it:
 
     dir PATH [MODE [UID GID]]      file PATH [TEXT [MODE]]      link PATH TARGET      hard PATH TARGET
     char PATH MAJOR MINOR          xattr NAME TEXT              (an attribute of the member before)
+
+\\n in the text of a file ends a line.
 """
 
 import argparse
@@ -45,7 +47,7 @@ def make_member(kind, path, *rest):
         member.type, member.mode = tarfile.DIRTYPE, int(rest[0], 8) if rest else 0o755
         member.uid, member.gid = (int(rest[1]), int(rest[2])) if len(rest) > 2 else (0, 0)
     elif kind == "file":
-        data = rest[0].encode() if rest else b""
+        data = rest[0].replace("\\n", "\n").encode() if rest else b""
         member.mode = int(rest[1], 8) if len(rest) > 1 else 0o644
         member.size = len(data)
     elif kind in ("link", "hard"):
