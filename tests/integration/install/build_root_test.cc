@@ -217,6 +217,32 @@ TEST_CASE("mount points that the image lacks do not stay") {
   CHECK(names_below(directory.path() / "work/upper").empty());
 }
 
+TEST_CASE("what is mounted is seen at any path, can be changed, and leaves no mount point") {
+  Fixture f;
+  const fs::path cache = f.directory.path() / "cache";
+  const fs::path seen = f.directory.path() / "seen";
+  fs::create_directory(cache);
+  write_file_atomic(seen, "text\n");
+  const auto times_of = [&](const char* path) { return f.overlay->root().status(path)->st_mtim.tv_nsec; };
+  const auto etc_before = times_of("etc");
+  const std::vector<RunOptions::Mount> mounts = {{.source = cache, .target = "/var/cache/deep/tool"},
+                                                 {.source = seen, .target = "/etc/seen.conf"}};
+  const Output output =
+      run_in(*f.overlay,
+             {.argv = {"/bin/sh", "-c", "cat /etc/seen.conf; echo kept > /var/cache/deep/tool/x; ls /var/cache/deep"},
+              .mounts = mounts});
+  CHECK(output.text == "text\ntool\n");
+  CHECK(read_file(cache / "x") == "kept\n");
+  CHECK_FALSE(f.overlay->root().status("var/cache/deep"));
+  CHECK_FALSE(f.overlay->root().status("etc/seen.conf"));
+  CHECK(times_of("etc") == etc_before);
+  // What the command puts beside a mount point stays, with the directories that hold it.
+  CHECK(run_in(*f.overlay, {.argv = {"/bin/sh", "-c", "echo beside > /var/cache/deep/own"}, .mounts = mounts})
+            .status.success());
+  CHECK(f.overlay->root().read_file("var/cache/deep/own") == "beside\n");
+  CHECK_FALSE(f.overlay->root().status("var/cache/deep/tool"));
+}
+
 TEST_CASE("staged files move into a root with and without parents") {
   TempDir directory;
   fs::create_directories(directory.path() / "parent");
