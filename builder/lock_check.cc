@@ -23,13 +23,23 @@ void look_for_updates(const LockRequest& request, const packages::Lock& lock, la
   try {
     const auto fresh = resolve_lock(request, &lock, {}, store, pool, events, std::move(stop));
     check.pending = packages::compare_locks(lock, fresh.lock, fresh.facts);
-  } catch (const Error& error) {
-    if (!check.is_stale() || error.first().kind != ErrorKind::Network) throw;
+  } catch (Error& error) {
+    if (error.first().kind != ErrorKind::Network) throw;
+    if (!check.is_stale()) {
+      error.add_hint("'--check --offline' says what can be known without the archives");
+      throw;
+    }
     check.not_known = error.first().message;
   }
 }
 
 }  // namespace
+
+std::vector<std::string> LockCheck::reasons() const {
+  auto all = misfit;
+  all.insert(all.end(), overdue.begin(), overdue.end());
+  return all;
+}
 
 LockCheck check_lock(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options, std::int64_t now,
                      ThreadPool& pool, Events& events, std::stop_token stop) {
@@ -46,12 +56,11 @@ LockCheck check_lock(const recipe::Recipe& recipe, layers::Store& store, const B
   const bool parent_missing = !found;
   const steps::Images images = found.value_or(steps::Images{});
   const LockRequest request{.recipe = recipe, .images = images, .mirrors = options.mirrors, .offline = options.offline};
-  check.stale = staleness(*lock, request, parent_missing ? ParentKnown::No : ParentKnown::Yes);
-  const bool fits = check.stale.empty();
-  for (auto& reason : overdue(*lock, recipe.policy, now)) check.stale.push_back(std::move(reason));
+  check.misfit = staleness(*lock, request, parent_missing ? ParentKnown::No : ParentKnown::Yes);
+  check.overdue = overdue(*lock, recipe.policy, now);
   if (parent_missing) {
     check.not_known = kNoParent;
-  } else if (!fits) {
+  } else if (!check.misfit.empty()) {
     check.not_known = "the lock is to be made anew first";
   } else {
     look_for_updates(request, *lock, store, pool, events, std::move(stop), check);

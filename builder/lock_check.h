@@ -20,14 +20,17 @@ namespace blueprint::builder {
 struct LockCheck {
   std::filesystem::path path;
   bool exists = false;
-  std::vector<std::string> stale;           ///< why it may not be used as it is; empty when it may
+  std::vector<std::string> misfit;          ///< why it does not belong to the recipe and its parent
+  std::vector<std::string> overdue;         ///< why it is too old for the recipe's policy
   std::optional<std::int64_t> date;         ///< of its newest repository, seconds since 1970
   std::optional<std::int64_t> age_seconds;  ///< since that date
   /// What an update of everything would change. Nothing when that is not known, and then why.
   std::optional<std::vector<packages::PackageChange>> pending;
   std::string not_known;
 
-  [[nodiscard]] bool is_stale() const { return !exists || !stale.empty(); }
+  [[nodiscard]] bool is_stale() const { return !exists || !misfit.empty() || !overdue.empty(); }
+  /// Both kinds of reasons.
+  [[nodiscard]] std::vector<std::string> reasons() const;
 };
 
 /// Judges the lock of `recipe` at `now`, seconds since 1970: does it belong to the recipe and its parent, is it younger

@@ -70,8 +70,10 @@ std::string day(std::int64_t seconds) {
 }
 
 void print_check_json(const builder::LockCheck& check) {
-  Json json{
-      {"lock", check.path.string()}, {"exists", check.exists}, {"stale", check.is_stale()}, {"reasons", check.stale}};
+  Json json{{"lock", check.path.string()},
+            {"exists", check.exists},
+            {"stale", check.is_stale()},
+            {"reasons", check.reasons()}};
   json["date"] = check.date ? Json(*check.date) : Json();
   json["age_seconds"] = check.age_seconds ? Json(*check.age_seconds) : Json();
   json["pending"] = check.pending ? to_json(*check.pending) : Json();
@@ -115,10 +117,11 @@ int run_check(Context& context, const Flags& flags) {
   (void)std::fflush(stdout);
   throw Error({.kind = ErrorKind::Recipe,
                .code = "K020",
-               .message = check.exists ? fmt::format("{} is stale: {}", check.path.string(), join(check.stale, "; "))
-                                       : fmt::format("{} does not exist", check.path.string()),
+               .message = check.exists
+                              ? fmt::format("{} is stale: {}", check.path.string(), join(check.reasons(), "; "))
+                              : fmt::format("{} does not exist", check.path.string()),
                .hints = {fmt::format("run 'blueprint lock {}{}' and commit the file", recipe.file,
-                                     check.age_seconds ? " --update" : "")}});
+                                     check.exists && check.misfit.empty() ? " --update" : "")}});
 }
 
 builder::LockRequest lock_request(const recipe::Recipe& recipe, const steps::Images& images,

@@ -108,6 +108,20 @@ std::int64_t now_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+/// What the solver found wrong; where locked versions may be what stands in the way, with the way out.
+Error choice_error(const std::vector<SolverFault>& faults, const ResolveRequest& request) {
+  Error error = solver_error(faults, request.asked);
+  const bool held = request.before != nullptr && request.scope.what != UpdateScope::What::Everything;
+  const bool misfit = std::any_of(faults.begin(), faults.end(), [](const SolverFault& fault) {
+    return fault.kind == SolverFault::Kind::Unsatisfiable || fault.kind == SolverFault::Kind::Removes ||
+           fault.kind == SolverFault::Kind::Broken;
+  });
+  if (held && misfit) {
+    error.add_hint("what the lock has is held at its version: 'blueprint lock --update' resolves everything anew");
+  }
+  return error;
+}
+
 Resolution resolve_in_cache(const ResolveRequest& request, ThreadPool& pool, Events& events,
                             const std::stop_token& stop) {
   const fs::path cache = fs::absolute(request.cache);  // apt resolves relative names its own way
@@ -127,7 +141,7 @@ Resolution resolve_in_cache(const ResolveRequest& request, ThreadPool& pool, Eve
   events.started("solve", "choosing packages");
   const auto state = prepare_lists(repositories, request.distribution.architecture, cache);
   const auto answer = solve(solver_request(request, repositories, state), program, stop);
-  if (!answer.faults.empty()) throw solver_error(answer.faults, request.asked);
+  if (!answer.faults.empty()) throw choice_error(answer.faults, request);
 
   Resolution resolution;
   const auto numbers = repositories_by_list(repositories);

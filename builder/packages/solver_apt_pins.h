@@ -21,8 +21,7 @@ struct PinnedVersions {
 
 /// Decides for every pin whether it holds. `free` is apt's policy as it is without pins: what it would take is "the
 /// newest". A pin gives way when the request says so, when its version is gone, or when something that does become
-/// newer (or is new in the recipe) does not fit to it; so whatever answer there is without pins, there is one with
-/// them.
+/// newer (or is new in the recipe) does not fit to it: what can be solved without pins should be solvable with them.
 [[nodiscard]] PinnedVersions choose_pinned(pkgCache& cache, pkgPolicy& free, const SolverRequest& request);
 
 /// The newest version of `package` in one of these list files, not newer than `limit`. End when there is none.

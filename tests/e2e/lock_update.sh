@@ -55,6 +55,7 @@ cp first.lock.yaml web.lock.yaml
 sed -i 's/\[greeter, other\]/[greeter, other, large]/' web.yaml
 exits 3 blueprint lock web.yaml --check
 err_has "web.lock.yaml is stale: the recipe's distribution or packages changed [K020]"
+err_has "run 'blueprint lock web.yaml' and commit the file"
 exits 3 blueprint build web.yaml --locked
 err_has "is stale: the recipe's distribution or packages changed [K020]"
 ok blueprint lock web.yaml
@@ -74,6 +75,7 @@ rm web.lock.yaml
 ok blueprint lock web.yaml
 exits 3 blueprint lock web.yaml --check
 err_has "it is 12 days old, and the recipe's policy wants security updates every 7 days [K020]"
+err_has "run 'blueprint lock web.yaml --update' and commit the file"
 exits 3 blueprint lock web.yaml --check --offline --json
 same "$(json 'j["stale"], len(j["reasons"]), j["pending"]')" "(True, 1, None)"
 sed -i '/name: other/s/repo: [0-9]/repo: 7/' web.lock.yaml

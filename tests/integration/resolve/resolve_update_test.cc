@@ -165,6 +165,23 @@ TEST_CASE("a locked version never takes a package of the parent image back") {
   CHECK(versions(resolve(request), "tools").empty());
 }
 
+TEST_CASE("when locked versions may be in the way, the error says how to let go of them") {
+  Archive archive(kBefore);
+  const auto lock = lock_of(resolve(archive.request(kWords)));
+  archive.publish(kBefore + "\nPackage: rival\nVersion: 1\nConflicts: other\n");
+  auto words = kWords;
+  words.push_back("rival");
+  const auto held = failure_of([&] { (void)update(archive, lock, {.what = What::Nothing, .names = {}}, words); });
+  CHECK(held.find("'blueprint lock --update' resolves everything anew") != std::string::npos);
+  const auto free = failure_of([&] { (void)update(archive, lock, {}, words); });
+  CHECK_FALSE(free.empty());
+  CHECK(free.find("lock --update") == std::string::npos);
+  words.back() = "rivall";
+  const auto unknown = failure_of([&] { (void)update(archive, lock, {.what = What::Nothing, .names = {}}, words); });
+  CHECK(unknown.find("[P060]") != std::string::npos);
+  CHECK(unknown.find("lock --update") == std::string::npos);
+}
+
 TEST_CASE("words of the recipe win over the lock") {
   Archive archive(kBefore);
   const auto lock = lock_of(resolve(archive.request(kWords)));
