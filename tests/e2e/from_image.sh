@@ -33,7 +33,8 @@ ok blueprint lock taker.yaml --check --offline
 ok blueprint tag child acme/base:v2
 exits 3 blueprint build taker.yaml --locked
 err_has "the images that it copies from changed [K020]"
-ok blueprint build taker.yaml --expect-cached
+ok blueprint build taker.yaml --json
+same "$(json '[l["cached"] for l in j["layers"]]')" "[True]"
 ok blueprint cat taker /greeting
 out_has "hello again"
 
