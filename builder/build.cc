@@ -228,7 +228,6 @@ BuildResult Build::run() {
                        .images = images_,
                        .mode = options_.lock,
                        .mirrors = options_.mirrors,
-                       .search = options_.search,
                        .offline = options_.offline,
                        .epoch = options_.epoch,
                        .now = options_.now},

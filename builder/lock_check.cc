@@ -55,11 +55,7 @@ LockCheck check_lock(const recipe::Recipe& recipe, layers::Store& store, const B
   const auto found = find_images(recipe, store, options);
   const bool parent_missing = !found;
   const steps::Images images = found.value_or(steps::Images{});
-  const LockRequest request{.recipe = recipe,
-                            .images = images,
-                            .mirrors = options.mirrors,
-                            .search = options.search,
-                            .offline = options.offline};
+  const LockRequest request{.recipe = recipe, .images = images, .mirrors = options.mirrors, .offline = options.offline};
   check.misfit = staleness(*lock, request, parent_missing ? ParentKnown::No : ParentKnown::Yes);
   check.overdue = overdue(*lock, recipe.policy, now);
   if (parent_missing) {

@@ -64,33 +64,6 @@ Error no_distribution(const recipe::Recipe& recipe) {
   return Error(std::move(diagnostic));
 }
 
-/// The distribution in the words of the recipe that the recipe's parents begin with. An image says which distribution
-/// it is of; the keys that its archives are trusted by are files beside that recipe.
-std::optional<recipe::Distribution> distribution_of_parents(const recipe::Recipe& recipe,
-                                                            const recipe::SearchPath& search) {
-  constexpr int kMostParents = 100;  // a cycle is an error elsewhere
-  std::string from = recipe.from.value;
-  std::string directory = recipe.directory;
-  for (int i = 0; i < kMostParents && !from.empty() && !from.starts_with("sha256:"); ++i) {
-    const auto file = recipe::find_recipe(from, directory, search);
-    if (!file) return std::nullopt;
-    const auto parent = recipe::load_recipe(*file, search);
-    if (parent.distribution) return parent.distribution;
-    from = parent.from.value;
-    directory = parent.directory;
-  }
-  return std::nullopt;
-}
-
-void take_keys(const recipe::Distribution& said, recipe::Distribution& distribution) {
-  distribution.keyring = said.keyring;
-  for (auto& repository : distribution.repositories) {
-    const auto same = std::find_if(said.repositories.begin(), said.repositories.end(),
-                                   [&](const auto& other) { return other.uri == repository.uri; });
-    if (same != said.repositories.end()) repository.key = same->key;
-  }
-}
-
 packages::ResolveRequest make_request(const LockRequest& request, const layers::Store& store) {
   packages::ResolveRequest resolve;
   if (const auto* parent = parent_of(request)) {
@@ -102,8 +75,6 @@ packages::ResolveRequest make_request(const LockRequest& request, const layers::
       throw no_distribution(request.recipe);
     }
     resolve.distribution = *distribution;
-    if (const auto said = distribution_of_parents(request.recipe, request.search))
-      take_keys(*said, resolve.distribution);
   } else if (request.recipe.distribution) {
     resolve.distribution = *request.recipe.distribution;
     resolve.asked.push_back({.layer = kBaseLayer});

@@ -11,7 +11,6 @@
 #include "base/thread_pool.h"
 #include "builder/packages/lock.h"
 #include "builder/packages/resolve.h"
-#include "builder/recipe/compose.h"
 #include "builder/recipe/recipe.h"
 #include "builder/steps/source_image.h"
 #include "layers/image.h"
@@ -34,7 +33,6 @@ struct LockRequest {
   LockMode mode = LockMode::Update;
   packages::UpdateScope scope;  ///< with Refresh: what may become newer
   packages::Mirrors mirrors;
-  recipe::SearchPath search;  ///< where the parent's recipe is found, which knows the keys of its archives
   bool offline = false;
   std::optional<std::int64_t> epoch;  ///< SOURCE_DATE_EPOCH, when set
   std::int64_t now = 0;               ///< seconds since 1970, to tell how old a lock is; 0 = do not

@@ -126,12 +126,8 @@ int run_check(Context& context, const Flags& flags) {
 
 builder::LockRequest lock_request(const recipe::Recipe& recipe, const steps::Images& images,
                                   const builder::BuildOptions& options) {
-  return {.recipe = recipe,
-          .images = images,
-          .mirrors = options.mirrors,
-          .search = options.search,
-          .offline = options.offline,
-          .now = options.now};
+  return {
+      .recipe = recipe, .images = images, .mirrors = options.mirrors, .offline = options.offline, .now = options.now};
 }
 
 std::size_t count_packages(const packages::Lock& lock) {
