@@ -97,7 +97,10 @@ std::unique_ptr<steps::Step> make_step(const recipe::Layer& layer, const StepInp
       return std::make_unique<steps::ServicesStep>(services);
     }
     std::unique_ptr<steps::Step> operator()(const recipe::FetchStep& fetch) const {
-      return std::make_unique<steps::FetchStep>(fetch, inputs.offline ? steps::Network::Offline : steps::Network::Use);
+      return std::make_unique<steps::FetchStep>(
+          fetch, steps::FetchAccess{.network = inputs.offline ? steps::Network::Offline : steps::Network::Use,
+                                    .proxy = inputs.mirrors.proxy,
+                                    .no_proxy = inputs.mirrors.no_proxy});
     }
   };
   return std::visit(Maker{layer, inputs}, layer.step);

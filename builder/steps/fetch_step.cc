@@ -1,7 +1,11 @@
 #include "builder/steps/fetch_step.h"
 
+#include <cerrno>
+
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -53,6 +57,23 @@ class HashingSink final : public registry_client::BodySink {
   std::uint64_t total_ = 0;
 };
 
+/// Whether `file` is there with these bytes. A layer is only asked for once and then found by its key, so what it is
+/// made of is hashed again: a rotten file would stay in an image whose record names another digest.
+bool has_digest(const fs::path& file, const Digest& digest) {
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return false;
+  if (!fd) throw os_error(fmt::format("open {}", file.string()));
+  Sha256 hash;
+  std::vector<std::byte> buffer(1 << 20);
+  while (true) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw os_error(fmt::format("read {}", file.string()));
+    if (got == 0) return hash.finish() == digest;
+    hash.update(std::span(buffer).first(static_cast<std::size_t>(got)));
+  }
+}
+
 Error fetch_error(ErrorKind kind, const char* code, std::string message, const SourceSpan& where) {
   Diagnostic diagnostic{.kind = kind, .code = code, .message = std::move(message)};
   if (where.line > 0) diagnostic.where = where;
@@ -61,8 +82,8 @@ Error fetch_error(ErrorKind kind, const char* code, std::string message, const S
 
 }  // namespace
 
-FetchStep::FetchStep(recipe::FetchStep fetch, Network network)
-    : fetch_(std::move(fetch)), digest_(parse_digest(fetch_.sha256)), network_(network) {}
+FetchStep::FetchStep(recipe::FetchStep fetch, FetchAccess access)
+    : fetch_(std::move(fetch)), digest_(parse_digest(fetch_.sha256)), access_(std::move(access)) {}
 
 void FetchStep::add_key_fields(plan::KeyRecord& record) const {
   // Not the URL: the same bytes from another place are the same layer.
@@ -75,9 +96,9 @@ void FetchStep::add_key_fields(plan::KeyRecord& record) const {
 
 fs::path FetchStep::ensure_downloaded(const StepContext& context) const {
   const fs::path place = context.store.deb_path(digest_);
-  if (fs::exists(place)) return place;
+  if (has_digest(place, digest_)) return place;
   const std::string shown = registry_client::redact_url(fetch_.url.value);
-  if (network_ == Network::Offline) {
+  if (access_.network == Network::Offline) {
     Error offline =
         fetch_error(ErrorKind::Network, "X121", fmt::format("{} is not in the store, and the build is offline", shown),
                     fetch_.url.where);
@@ -88,7 +109,9 @@ fs::path FetchStep::ensure_downloaded(const StepContext& context) const {
   context.events.started(stage, fmt::format("downloading {}", shown));
   AtomicFile file(place);
   HashingSink sink(file.fd(), context.events, stage);
-  const auto http = registry_client::make_curl_http({.file_urls = registry_client::HttpOptions::FileUrls::Allow});
+  const auto http = registry_client::make_curl_http({.proxy = access_.proxy,
+                                                     .no_proxy = access_.no_proxy,
+                                                     .file_urls = registry_client::HttpOptions::FileUrls::Allow});
   const auto response = http->send({.url = fetch_.url.value, .sink = &sink}, context.stop);
   if (!response.success()) {
     throw fetch_error(ErrorKind::Network, "X122", fmt::format("{} answered with status {}", shown, response.status),

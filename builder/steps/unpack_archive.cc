@@ -41,7 +41,11 @@ Error unreadable(const UnpackRequest& request, archive* reader) {
 ArchiveReader open_archive(const UnpackRequest& request) {
   ArchiveReader reader(::archive_read_new());
   if (!reader) throw std::bad_alloc();
-  ::archive_read_support_filter_all(reader.get());
+  // By name, not "all": for some filters libarchive would run a program of the host on what was downloaded.
+  for (const auto support : {::archive_read_support_filter_gzip, ::archive_read_support_filter_bzip2,
+                             ::archive_read_support_filter_xz, ::archive_read_support_filter_zstd}) {
+    support(reader.get());
+  }
   ::archive_read_support_format_tar(reader.get());
   ::archive_read_support_format_zip(reader.get());
   constexpr std::size_t kBlock = 1 << 17;
@@ -65,6 +69,20 @@ std::string member_name(const UnpackRequest& request, const char* name) {
     rest.remove_prefix(slash + 1);
   }
   return std::string(rest);
+}
+
+/// Where the bytes are UTF-8 by the archive's own word (zip), libarchive does not give them as text of the locale "C".
+const char* pathname(archive_entry* entry) {
+  const char* name = ::archive_entry_pathname(entry);
+  return name == nullptr ? ::archive_entry_pathname_utf8(entry) : name;
+}
+
+std::string link_target(const UnpackRequest& request, archive_entry* entry, const std::string& name) {
+  const char* target = ::archive_entry_symlink(entry);
+  if (target == nullptr) target = ::archive_entry_symlink_utf8(entry);
+  if (target != nullptr && *target != '\0') return target;
+  throw unpack_error("X125", fmt::format("the archive has a symbolic link that leads nowhere: '{}'", printable(name)),
+                     request.where);
 }
 
 std::uint64_t write_data(archive* reader, const fs::path& file, const UnpackRequest& request,
@@ -111,7 +129,7 @@ void unpack_archive(const UnpackRequest& request, Placement& placement, std::sto
   archive_entry* entry = nullptr;
   for (int status = 0; (status = ::archive_read_next_header(reader.get(), &entry)) != ARCHIVE_EOF;) {
     if (status < ARCHIVE_WARN) throw unreadable(request, reader.get());
-    const std::string name = member_name(request, ::archive_entry_pathname(entry));
+    const std::string name = member_name(request, pathname(entry));
     if (name.empty()) continue;
     const bool excluded = std::any_of(request.exclude.begin(), request.exclude.end(),
                                       [&](const auto& glob) { return glob_match(glob, name); });
@@ -133,7 +151,7 @@ void unpack_archive(const UnpackRequest& request, Placement& placement, std::sto
       case AE_IFLNK: {
         auto link = metadata;
         link.mode = 0777;
-        links[name] = {std::move(link), ::archive_entry_symlink(entry)};
+        links[name] = {std::move(link), link_target(request, entry, name)};
         break;
       }
       case AE_IFREG: {
