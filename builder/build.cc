@@ -34,7 +34,8 @@ namespace {
 /// Held while a layer is built, so that of two builds of it the second finds what the first stored.
 UniqueFd lock_layer(const layers::Store& store, const Digest& key, const std::string& name, Events& events,
                     std::stop_token stop) {
-  const auto path = store.root() / "locks" / key.hex();
+  // Under this name gc finds it when it is old.
+  const auto path = store.root() / "locks" / ("key-" + key.hex());
   bool told = false;
   while (true) {
     if (UniqueFd lock = layers::lock_named_file(path, layers::Wait::No)) return lock;

@@ -227,8 +227,7 @@ class Collector {
     if (dry()) return;
     for (const auto& path : entries_of(store_.root() / "locks")) {
       if (!path.filename().string().starts_with("key-") || used_at(path) >= options_.now - kLockAge) continue;
-      // Somebody may be between opening and locking it, and would then hold a lock that nobody else sees. The worst
-      // that follows is that two builds make the same layer.
+      // Somebody between opening and locking it notices that the name is gone, and makes it anew.
       if (const UniqueFd lock = lock_named_file(path, Wait::No)) ::unlink(path.c_str());
     }
   }
