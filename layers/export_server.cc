@@ -1,12 +1,17 @@
 #include "layers/export_server.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -82,5 +87,32 @@ void ExportServer::wait_until_ready() {
 std::string ExportServer::uri() const { return "nbd+unix:///?socket=" + socket_.string(); }
 
 std::string ExportServer::log() const { return read_file_if_exists(log_).value_or(""); }
+
+Error export_ended(std::string_view why) {
+  std::string said(trim(why));
+  std::replace(said.begin(), said.end(), '\n', ' ');
+  return Error({.kind = ErrorKind::Machine,
+                .code = "L009",
+                .message = fmt::format("nbdkit, which serves the image, has ended: {}",
+                                       said.empty() ? "it said nothing" : printable(said)),
+                .hints = {"was it killed, by hand or for want of memory? see dmesg"}});
+}
+
+ExportWatch::ExportWatch(const ExportServer& server, std::function<void()> gone)
+    : process_(static_cast<int>(::syscall(SYS_pidfd_open, server.pid(), 0))), done_(::eventfd(0, EFD_CLOEXEC)) {
+  if (!process_ || !done_) throw os_error("watch nbdkit");
+  thread_ = std::thread([this, gone = std::move(gone)] {
+    pollfd waits[2] = {{.fd = process_.get(), .events = POLLIN, .revents = 0},
+                       {.fd = done_.get(), .events = POLLIN, .revents = 0}};
+    while (::poll(waits, 2, -1) < 0) {
+    }
+    if (waits[1].revents == 0) gone();
+  });
+}
+
+ExportWatch::~ExportWatch() {
+  ::eventfd_write(done_.get(), 1);
+  thread_.join();
+}
 
 }  // namespace blueprint::layers

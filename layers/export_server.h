@@ -3,11 +3,16 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
+#include "base/error.h"
+#include "base/fd.h"
 #include "base/process.h"
 #include "layers/image.h"
 
@@ -34,8 +39,7 @@ class ExportServer {
   [[nodiscard]] std::string uri() const;
   /// What nbdkit said so far: damaged frames are named there.
   [[nodiscard]] std::string log() const;
-  /// Nothing while it runs.
-  [[nodiscard]] std::optional<ExitStatus> poll() { return child_->poll(); }
+  [[nodiscard]] pid_t pid() const { return child_->pid(); }
 
  private:
   void wait_until_ready();
@@ -44,6 +48,24 @@ class ExportServer {
   std::filesystem::path log_;
   std::optional<ChildProcess> child_;
 };
+
+/// Calls `gone`, from a thread of its own, when the server ends while this object lives: whoever reads from it would
+/// wait or get errors without a reason.
+class ExportWatch {
+ public:
+  ExportWatch(const ExportServer& server, std::function<void()> gone);
+  ~ExportWatch();
+  ExportWatch(const ExportWatch&) = delete;
+  ExportWatch& operator=(const ExportWatch&) = delete;
+
+ private:
+  UniqueFd process_;
+  UniqueFd done_;
+  std::thread thread_;
+};
+
+/// L009: nbdkit ended while the image was in use; `why` is what it said.
+[[nodiscard]] Error export_ended(std::string_view why);
 
 /// The plugin of this installation: beside the running program, or in ../lib/blueprint from there. Throws Error L007.
 [[nodiscard]] std::filesystem::path find_export_plugin();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <future>
 #include <random>
 
 #include <sys/stat.h>
@@ -178,10 +180,22 @@ TEST_CASE("the server ends with its object") {
   {
     ExportServer server = exported.serve();
     uri = server.uri();
-    CHECK_FALSE(server.poll());
     succeed({"nbdinfo", "--size", uri});
   }
   CHECK_FALSE(run({.argv = {"nbdinfo", "--size", uri}}).status.success());
+}
+
+TEST_CASE("a watch tells of a server that was killed, and of no other") {
+  if (missing("nbdkit")) return;
+  const Exported exported;
+  const ExportServer server = exported.serve();
+  std::promise<void> gone;
+  {
+    const ExportWatch early(server, [&] { gone.set_value(); });
+  }
+  const ExportWatch watch(server, [&] { gone.set_value(); });
+  ::kill(server.pid(), SIGKILL);
+  CHECK(gone.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
 }
 
 TEST_CASE("two servers of one image run side by side, and one starts again where one was killed") {
