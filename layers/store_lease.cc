@@ -71,6 +71,12 @@ WorkDir::~WorkDir() {
   ::unlink((path_.string() + ".lock").c_str());
 }
 
+bool is_writable(const Store& store) { return ::access((store.root() / "tmp").c_str(), W_OK | X_OK) == 0; }
+
+TempDir make_scratch(const Store& store, std::string_view prefix) {
+  return TempDir(is_writable(store) ? store.tmp() : fs::path("/var/tmp"), prefix);
+}
+
 Lease::Lease(const Store& store, const Digest& manifest, std::string_view holder) {
   std::tie(lock_, path_) = new_locked_file(store.leases(), "lease", ".json");
   Json json;

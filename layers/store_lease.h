@@ -43,6 +43,11 @@ class Lease {
   std::filesystem::path path_;
 };
 
+/// Whether this process may write to the store: it may not on a read-only disk or in somebody else's.
+[[nodiscard]] bool is_writable(const Store& store);
+/// A directory for scratch files: in store.tmp(), or in /var/tmp where the store cannot be written.
+[[nodiscard]] TempDir make_scratch(const Store& store, std::string_view prefix);
+
 /// Opens `path` and takes an exclusive lock on it, creating it when missing. Unlike FileLock it is safe beside somebody
 /// who unlinks lock files that they hold: the descriptor is of the file that has the name. With Wait::No, an invalid
 /// one when it is locked.

@@ -23,6 +23,7 @@
 #include "layers/export.h"
 #include "layers/frame_loader.h"
 #include "layers/image_json.h"
+#include "layers/store_lease.h"
 
 namespace blueprint::layers {
 namespace fs = std::filesystem;
@@ -311,7 +312,7 @@ class Verifier {
   }
 
   void check_file_system(const ImageRecord& image, const BlockSource& device) {
-    const TempDir directory(store_.tmp(), "verify-");
+    const TempDir directory = make_scratch(store_, "verify-");
     const fs::path raw = directory.path() / "device.raw";
     {
       const UniqueFd fd = open_file(raw, O_RDWR | O_CREAT | O_EXCL, 0600);
