@@ -112,8 +112,13 @@ Accel choose_accel(Accel wanted, const std::filesystem::path& cache, const std::
   const auto reason = probe_kvm(qemu, stop);
   if (reason)
     events.note(fmt::format("KVM is not used: {}; guests run under TCG, which is several times slower", *reason));
-  std::filesystem::create_directories(cache);
-  write_file_atomic(file, fmt::format("{} {}\n", id, reason ? "tcg" : "kvm"));
+  try {
+    std::error_code ignored;
+    std::filesystem::create_directories(cache, ignored);
+    write_file_atomic(file, fmt::format("{} {}\n", id, reason ? "tcg" : "kvm"));
+  } catch (const Error&) {
+    // A cache that cannot be written costs the next boot another probe.
+  }
   return reason ? Accel::Tcg : Accel::Kvm;
 }
 

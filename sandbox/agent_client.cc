@@ -1,5 +1,6 @@
 #include "sandbox/agent_client.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <random>
@@ -21,6 +22,7 @@ using protocol::Type;
 
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr int kGreetEveryMs = 1000;
+constexpr std::chrono::milliseconds kLookAgain{1000};
 /// What a message costs beside its payload, so that a flood of empty ones is bounded too.
 constexpr std::size_t kMessageCost = 64;
 /// Two full windows of frames as small as they reasonably come.
@@ -60,10 +62,11 @@ std::optional<Message> Channel::take() {
   return message;
 }
 
-AgentClient::AgentClient(UniqueFd socket, std::function<void()> changed)
+AgentClient::AgentClient(UniqueFd socket, std::function<void()> changed, std::chrono::milliseconds patience)
     : socket_(std::move(socket)),
       nonce_(random_nonce()),
       changed_(std::move(changed)),
+      patience_(patience),
       heard_(std::chrono::steady_clock::now().time_since_epoch().count()) {
   send_frame(Type::Hello, 0, Stream::Input,
              protocol::encode(protocol::Hello{.nonce = nonce_, .description = "blueprint"}), {});
@@ -117,23 +120,31 @@ void AgentClient::send_all(std::span<const std::byte> bytes, const std::stop_tok
   std::optional<Wakeup> interrupt;
   std::optional<std::stop_callback<std::function<void()>>> on_stop;
   const std::lock_guard lock(send_mutex_);
+  if (const auto reason = lost()) throw vm_lost(*reason, {});
   std::span<const std::byte> left(bytes);
+  auto moved = std::chrono::steady_clock::now();
   while (!left.empty()) {
     const ssize_t sent = ::send(socket_.get(), left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) {
       left = left.subspan(static_cast<std::size_t>(sent));
+      moved = std::chrono::steady_clock::now();
       continue;
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) throw vm_lost(lost().value_or("its connection is closed"), {});
-    // The guest does not read.
+    // The guest does not read. While it boots, the one who waits for the boot has the deadline.
+    const auto stalled = std::chrono::steady_clock::now() - moved;
+    if (stalled > patience_ && agent()) {
+      lose("its agent takes nothing any more");
+      throw vm_lost(lost().value_or(""), {});
+    }
     if (!interrupt) {
       interrupt.emplace();
       on_stop.emplace(stop, [&interrupt] { interrupt->raise(); });
     }
     pollfd waits[2] = {{.fd = socket_.get(), .events = POLLOUT, .revents = 0},
                        {.fd = interrupt->fd(), .events = POLLIN, .revents = 0}};
-    ::poll(waits, 2, -1);
+    ::poll(waits, 2, static_cast<int>(std::min<std::chrono::milliseconds>(patience_, kLookAgain).count()));
     if (waits[1].revents == 0) continue;
     // After half a frame nothing that follows would be understood.
     if (left.size() != bytes.size()) lose("it did not take a command that was interrupted");

@@ -36,7 +36,8 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  /// Blocks while the connection is full. Throws Error V010 when it is lost, Interrupted when `stop` is requested.
+  /// Blocks while the connection is full. Throws Error V010 when it is lost or stays full for too long, Interrupted
+  /// when `stop` is requested.
   void send(protocol::Type type, std::span<const std::byte> payload = {},
             protocol::Stream stream = protocol::Stream::Input, std::stop_token stop = {});
   /// The next message, or nothing when none is there; the channel has ended after Exit or Failure.
@@ -61,9 +62,14 @@ class Channel {
 /// channels, so that a channel whose owner is slow holds up nobody; what it may hold is bounded by its credit.
 class AgentClient {
  public:
+  /// An agent that answered and then takes nothing of what we send for this long is lost. Chosen: an emulated guest on
+  /// a busy machine stalls for seconds, not for minutes.
+  static constexpr std::chrono::milliseconds kPatience{120'000};
+
   /// Takes a connected socket and says Hello at once; the agent answers when it runs.
-  /// `changed` is called from the reading thread when the agent has answered and when the connection is lost.
-  AgentClient(UniqueFd socket, std::function<void()> changed);
+  /// `changed` is called from the reading thread when the agent has answered and when the connection is lost, and from
+  /// the sending one when `patience` is at its end.
+  AgentClient(UniqueFd socket, std::function<void()> changed, std::chrono::milliseconds patience = kPatience);
   ~AgentClient();
   AgentClient(const AgentClient&) = delete;
   AgentClient& operator=(const AgentClient&) = delete;
@@ -93,6 +99,7 @@ class AgentClient {
   UniqueFd socket_;
   std::uint64_t nonce_;
   std::function<void()> changed_;
+  std::chrono::milliseconds patience_;
   std::mutex send_mutex_;
   mutable std::mutex mutex_;  ///< guards what follows
   std::map<std::uint32_t, Channel*> channels_;
