@@ -59,6 +59,11 @@ std::optional<std::int64_t> parse_release_date(std::string_view text) {
   const auto minute = number<int>(clock[1]);
   const auto second = number<int>(clock[2]);
   if (!day || !year || !hour || !minute || !second) return std::nullopt;
+  const auto within = [](int value, int least, int most) { return value >= least && value <= most; };
+  if (!within(*year, 1970, 9999) || !within(*day, 1, 31) || !within(*hour, 0, 23) || !within(*minute, 0, 59) ||
+      !within(*second, 0, 60)) {
+    return std::nullopt;
+  }
   std::tm parts{};
   parts.tm_year = *year - 1900;
   parts.tm_mon = static_cast<int>(month - kMonths.begin());

@@ -79,7 +79,8 @@ TEST_CASE("dates of Release files are understood in the form that archives use")
   CHECK(parse_release_date("Thu, 01 Jan 1970 00:00:00 UTC") == 0);
   CHECK(parse_release_date("Sat,  8 Aug 2026 07:05:09 +0000") == 1786172709);
   for (const char* bad : {"", "Sat, 11 Jul 2026 10:16:37 CET", "2026-07-11", "Sat, 11 Foo 2026 10:16:37 UTC",
-                          "Sat, 11 Jul 2026 10:16 UTC"}) {
+                          "Sat, 11 Jul 2026 10:16 UTC", "Sat, 32 Jul 2026 10:16:37 UTC",
+                          "Sat, 11 Jul -2147483648 10:16:37 UTC", "Sat, 11 Jul 2026 24:00:00 UTC"}) {
     CHECK_FALSE(parse_release_date(bad));
   }
 }
