@@ -21,6 +21,8 @@ namespace blueprint::packages {
 namespace {
 
 constexpr std::size_t kLastLines = 40;
+/// Of a line only so much is kept: a script may print for ever without ending one.
+constexpr std::size_t kLongestLine = 4096;
 /// Where the control files of packages wait for their preinst to run.
 constexpr const char* kPreinsts = "var/lib/dpkg/blueprint-preinst";
 constexpr const char* kPolicy = "usr/sbin/policy-rc.d";
@@ -53,7 +55,8 @@ std::string words(const std::vector<std::string>& list) {
 void DpkgOutput::take(std::string_view chunk) {
   while (!chunk.empty()) {
     const std::size_t end = chunk.find('\n');
-    partial_ += chunk.substr(0, end);
+    const std::string_view part = chunk.substr(0, end);
+    if (partial_.size() < kLongestLine) partial_ += part.substr(0, kLongestLine - partial_.size());
     if (end == std::string_view::npos) return;
     line(partial_);
     partial_.clear();

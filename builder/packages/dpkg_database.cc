@@ -161,15 +161,6 @@ void DpkgDatabase::load_lists() {
   }
 }
 
-bool DpkgDatabase::is_configured(std::string_view name) const {
-  return std::any_of(packages_.begin(), packages_.end(), [&](const auto& entry) {
-    const auto status = entry.second.get("Status");
-    return entry.second.get("Package") == name &&
-           (status.ends_with(" installed") || status.ends_with(" triggers-pending") ||
-            status.ends_with(" triggers-awaited"));
-  });
-}
-
 const DpkgDatabase::Diversion* DpkgDatabase::diversion(const std::string& path) const {
   const auto found = diversions_.find(path);
   return found == diversions_.end() ? nullptr : &found->second;

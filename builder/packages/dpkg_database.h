@@ -38,8 +38,6 @@ class DpkgDatabase {
 
   /// dpkg's key of a package: "name:arch".
   using Packages = std::map<std::string, ControlStanza, std::less<>>;
-  [[nodiscard]] const Packages& packages() const { return packages_; }
-  [[nodiscard]] bool is_configured(std::string_view name) const;
 
   struct Diversion {
     std::string target;

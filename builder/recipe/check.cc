@@ -335,10 +335,6 @@ void check(const Node& root, const Object& object, const Source& source, Faults&
   Checker(source, faults).keys(root, object);
 }
 
-void check_value(const Node& node, const Type& type, std::string_view subject, const Source& source, Faults& faults) {
-  Checker(source, faults).value(node, type, subject);
-}
-
 std::string_view describe(const Node& node) {
   switch (node.kind) {
     case Node::Kind::Null: return "empty";

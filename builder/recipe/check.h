@@ -10,9 +10,6 @@ namespace blueprint::recipe {
 /// and misplaced keys, wrong types, values that are malformed, unknown or out of range, and duplicates in lists.
 void check(const Node& root, const Object& object, const Source& source, Faults& faults);
 
-/// The same for one value that is called `subject` in messages.
-void check_value(const Node& node, const Type& type, std::string_view subject, const Source& source, Faults& faults);
-
 /// "a list", "a text", "a number"…: what `node` is, for messages.
 [[nodiscard]] std::string_view describe(const Node& node);
 

@@ -34,7 +34,6 @@ class BlockOverlay {
   [[nodiscard]] std::vector<BlockNumber> changed_blocks() const;
   /// All that was ever discarded and not written again.
   [[nodiscard]] const BlockRanges& discarded() const { return discarded_; }
-  [[nodiscard]] bool is_written(BlockNumber block) const { return written_.contains(block); }
 
  private:
   void read_parent(BlockNumber block, Block& out) const;
