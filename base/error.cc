@@ -102,7 +102,8 @@ Error os_error(std::string_view action, int error_number) {
         "free some space ('blueprint gc' removes what no tag needs) and run the same command again; "
         "finished layers are kept"};
   } else if (error_number == EROFS) {
-    diagnostic.hints = {"the file system is mounted read-only; choose another store with --store DIR"};
+    diagnostic.hints = {
+        "the file system is mounted read-only; if that is the store, choose another one with --store DIR"};
   } else if (error_number == EACCES || error_number == EPERM) {
     diagnostic.hints = {"run as a user that may do this, or as root"};
   }

@@ -81,7 +81,7 @@ int build_one(Context& context, const Flags& flags) {
                                      context.events(), context.stop());
   context.end_progress();
   if (flags.json) {
-    fmt::print("{}\n", to_json(result).dump(2));
+    fmt::print("{}\n", format_json(to_json(result)));
   } else {
     fmt::print("{} {}\n", result.tag, result.image.to_string());
   }
@@ -149,17 +149,26 @@ int build_many(Context& context, const Flags& flags) {
     if (report.failure && exit_code == 0) exit_code = report.failure->exit_code();
   }
   if (flags.json) {
-    fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", format_json(json));
   } else {
     fmt::print("{}", format_table(rows));
   }
   return exit_code;
 }
 
-int run(Context& context, const Flags& flags) {
+int build_all(Context& context, const Flags& flags) {
   const bool several =
       flags.recipe.dockerfile.empty() ? recipe_files(flags.recipes).size() > 1 : flags.recipes.size() > 1;
   return several ? build_many(context, flags) : build_one(context, flags);
+}
+
+int run(Context& context, const Flags& flags) {
+  try {
+    return build_all(context, flags);
+  } catch (const Interrupted&) {
+    context.events().note("the layers that are finished are kept: the next build goes on from them");
+    throw;
+  }
 }
 
 }  // namespace

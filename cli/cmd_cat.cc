@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/image_argument.h"
+#include "cli/terminal.h"
 
 namespace blueprint::cli {
 
@@ -36,7 +37,7 @@ Command cmd_cat() {
                                               printable(flags->path)),
                        .hints = {fmt::format("list a directory with: blueprint ls {} /", flags->image)}});
         }
-        write_all(STDOUT_FILENO, layers::read_file(context.store(), image.layers, *entry), "to stdout");
+        write_answer(layers::read_file(context.store(), image.layers, *entry));
         return 0;
       }};
 }

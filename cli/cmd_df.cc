@@ -43,7 +43,7 @@ Command cmd_df() {
                               age(usage.oldest)});
             }
             if (*as_json) {
-              fmt::print("{}\n", json.dump(2));
+              fmt::print("{}\n", format_json(json));
             } else {
               fmt::print("{}{} in {}\n", format_table(rows), format_size(total), context.store().root().string());
             }

@@ -7,7 +7,6 @@
 #include "cli/commands.h"
 #include "cli/image_argument.h"
 #include "layers/export.h"
-#include "layers/store_lease.h"
 
 namespace blueprint::cli {
 namespace {
@@ -27,8 +26,7 @@ int run(Context& context, const Flags& flags) {
                  .hints = {"name a file: -o FILE", "or send it through a pipe"}});
   }
   const auto image = load_image(context, flags.image);
-  const layers::Lease lease(context.store(), image.digest,
-                            fmt::format("blueprint export {} (pid {})", flags.image, ::getpid()));
+  const auto lease = lease_image(context, image.digest, fmt::format("blueprint export {}", flags.image));
   layers::ExportRequest request{.format = *layers::parse_export_format(flags.format)};
   if (to_stdout) {
     request.fd = STDOUT_FILENO;

@@ -51,7 +51,7 @@ int run(Context& context, const Flags& flags) {
     rows.push_back({kind.kind, std::to_string(kind.items), format_size(kind.bytes)});
   }
   if (flags.json) {
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}\n", format_json(json));
   } else {
     fmt::print("{}{} {}\n", format_table(rows), flags.dry_run ? "would free" : "freed",
                format_size(report.freed_bytes()));

@@ -88,7 +88,7 @@ Command cmd_inspect() {
           .run = [flags](Context& context) {
             const auto image = load_image(context, flags->image);
             if (flags->json) {
-              fmt::print("{}\n", to_json(context.store(), image).dump(2));
+              fmt::print("{}\n", format_json(to_json(context.store(), image)));
             } else {
               print_text(context.store(), image);
             }

@@ -8,6 +8,7 @@
 #include "cli/build_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/table.h"
 
 namespace blueprint::cli {
 namespace {
@@ -44,7 +45,7 @@ int run(Context& context, const Flags& flags) {
   if (flags.json) {
     Json json = Json::array();
     for (const auto& fault : faults) json.push_back(to_json(fault));
-    fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", format_json(json));
     return faults.empty() ? 0 : exit_code(ErrorKind::Recipe);
   }
   if (!faults.empty()) throw Error(std::move(faults));

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -22,47 +24,72 @@ struct Flags {
 
 struct Listed {
   std::string tag;
-  layers::ImageRecord image;
+  Digest digest;
+  std::optional<layers::ImageRecord> image;  ///< nothing when it cannot be read: the others are shown all the same
 };
 
-std::vector<Listed> list_images(Context& context, bool all) {
+Listed look_at(Context& context, const std::string& tag, const Digest& digest) {
+  try {
+    return {tag, digest, context.store().load_image(digest)};
+  } catch (const Error& failure) {
+    context.events().note(fmt::format("{}: {}", tag.empty() ? digest.short_hex() : tag, failure.what()));
+    return {tag, digest, std::nullopt};
+  }
+}
+
+std::vector<Listed> list_images(Context& context, const Flags& flags) {
   std::vector<Listed> listed;
   std::set<Digest> tagged;
   for (const auto& [tag, digest] : context.store().tags()) {
-    listed.push_back({tag, context.store().load_image(digest)});
+    listed.push_back(look_at(context, tag, digest));
     tagged.insert(digest);
   }
-  if (!all) return listed;
+  if (!flags.all) return listed;
   for (const auto& digest : context.store().images()) {
-    if (!tagged.contains(digest)) listed.push_back({"", context.store().load_image(digest)});
+    if (!tagged.contains(digest)) listed.push_back(look_at(context, "", digest));
   }
   return listed;
 }
 
-int list_store(Context& context, const Flags& flags) {
-  const auto listed = list_images(context, flags.all);
-  if (flags.json) {
-    Json json = Json::array();
-    for (const auto& [tag, image] : listed) {
-      json.push_back({{"tag", tag},
-                      {"digest", image.digest.to_string()},
-                      {"size_bytes", image_size_bytes(context.store(), image)},
-                      {"layers", image.layers.size()},
-                      {"packages", image.config.packages.size()},
-                      {"description", image.config.description}});
+void print_json(const layers::Store& store, const std::vector<Listed>& listed) {
+  Json json = Json::array();
+  for (const auto& [tag, digest, image] : listed) {
+    Json entry{{"tag", tag}, {"digest", digest.to_string()}, {"damaged", !image}};
+    if (image) {
+      entry["size_bytes"] = image_size_bytes(store, *image);
+      entry["layers"] = image->layers.size();
+      entry["packages"] = image->config.packages.size();
+      entry["description"] = image->config.description;
     }
-    fmt::print("{}\n", json.dump(2));
-    return 0;
+    json.push_back(std::move(entry));
   }
+  fmt::print("{}\n", format_json(json));
+}
+
+void print_table(const layers::Store& store, const std::vector<Listed>& listed) {
   std::vector<std::vector<std::string>> rows{{"IMAGE", "DIGEST", "SIZE", "LAYERS", "PACKAGES", "DESCRIPTION"}};
-  for (const auto& [tag, image] : listed) {
-    rows.push_back({tag.empty() ? "-" : tag, image.digest.short_hex(),
-                    format_size(image_size_bytes(context.store(), image)), std::to_string(image.layers.size()),
-                    std::to_string(image.config.packages.size()), printable(image.config.description)});
+  for (const auto& [tag, digest, image] : listed) {
+    std::vector<std::string> row{tag.empty() ? "-" : tag, digest.short_hex(), "damaged"};
+    if (image) {
+      row = {row[0],
+             row[1],
+             format_size(image_size_bytes(store, *image)),
+             std::to_string(image->layers.size()),
+             std::to_string(image->config.packages.size()),
+             printable(image->config.description)};
+    }
+    row.resize(rows.front().size());
+    rows.push_back(std::move(row));
   }
   fmt::print("{}", format_table(rows));
-  if (listed.empty()) context.events().note("no images yet; try: blueprint build examples/hello");
-  return 0;
+}
+
+int list_store(Context& context, const Flags& flags) {
+  const auto listed = list_images(context, flags);
+  flags.json ? print_json(context.store(), listed) : print_table(context.store(), listed);
+  if (listed.empty() && !flags.json) context.events().note("no images yet; try: blueprint build examples/hello");
+  const bool damaged = std::any_of(listed.begin(), listed.end(), [](const Listed& each) { return !each.image; });
+  return damaged ? exit_code(ErrorKind::Store) : 0;
 }
 
 char type_letter(layers::FileType type) {
@@ -116,7 +143,7 @@ int list_files(Context& context, const Flags& flags) {
                       {"size_bytes", file->size},
                       {"target", file->target}});
     }
-    fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", format_json(json));
     return 0;
   }
   std::vector<std::vector<std::string>> rows;

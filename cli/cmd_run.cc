@@ -13,7 +13,6 @@
 #include "cli/image_argument.h"
 #include "cli/terminal.h"
 #include "layers/export_server.h"
-#include "layers/store_lease.h"
 #include "sandbox/vm.h"
 
 namespace blueprint::cli {
@@ -143,11 +142,13 @@ sandbox::ExecRequest exec_request(const Flags& flags, const layers::ImageConfig&
 /// elsewhere, which then only this process removes.
 TempDir state_directory(const layers::Store& store) {
   constexpr std::size_t kLongestParent = 70;
+  if (!layers::is_writable(store)) return layers::make_scratch(store, "vm-");
   const auto tmp = store.tmp();
   return TempDir(tmp.string().size() <= kLongestParent ? tmp : std::filesystem::path("/var/tmp"), "vm-");
 }
 
-int run(Context& context, Flags flags) {
+/// Asks for a shell where there is nothing to run and a terminal to run it on.
+void check_terminal(Flags& flags) {
   if (flags.rest.empty() && !flags.interactive) {
     if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1) {
       flags.interactive = flags.tty = true;
@@ -165,18 +166,22 @@ int run(Context& context, Flags flags) {
                  .message = "--tty wants a terminal, and stdin is none",
                  .hints = {"leave out -t"}});
   }
-  const auto image = load_image(context, flags.image);
-  const layers::Lease lease(context.store(), image.digest,
-                            fmt::format("blueprint run {} (pid {})", flags.image, ::getpid()));
-  const auto tree = layers::load_tree(context.store(), image.layers);
-  const TempDir state = state_directory(context.store());
-  sandbox::VmConfig config = vm_config(context, flags, image, tree, state.path());
-  const layers::ExportServer server({.store = context.store().root(),
-                                     .layers = image.layers,
-                                     .directory = state.path(),
-                                     .plugin = context.installation().nbd_plugin});
-  config.nbd_socket = server.socket().string();
-  sandbox::Vm vm(std::move(config), context.events(), context.stop());
+}
+
+ExitStatus run_in(sandbox::Vm& vm, const Flags& flags, const sandbox::ExecRequest& request, std::stop_token stop) {
+  std::optional<RawTerminal> raw;
+  if (flags.tty) raw.emplace(STDIN_FILENO);
+  sandbox::ExecStreams streams{
+      .input_fd = flags.interactive ? STDIN_FILENO : -1,
+      .on_stdout = [](std::string_view bytes) { write_answer(bytes); },
+      .on_stderr = [](std::string_view bytes) { write_all(STDERR_FILENO, bytes, "to stderr"); }};
+  if (flags.tty) streams.window = [] { return window_size(STDOUT_FILENO); };
+  return vm.exec(request, streams, std::move(stop));
+}
+
+ExitStatus boot_and_run(Context& context, const Flags& flags, sandbox::VmConfig config,
+                        const sandbox::ExecRequest& request, const std::stop_token& stop) {
+  sandbox::Vm vm(std::move(config), context.events(), stop);
   if (flags.timing) {
     const auto& times = vm.boot_times();
     context.events().note(fmt::format("booted in {} (agent after {})", format_seconds(times.ready_seconds),
@@ -185,19 +190,44 @@ int run(Context& context, Flags flags) {
   for (const auto& [guest, host] : vm.ports())
     context.events().note(fmt::format("port {} of the guest is 127.0.0.1:{}", guest, host));
   context.end_progress();
-
-  const sandbox::ExecRequest request = exec_request(flags, image.config, context);
-  std::optional<RawTerminal> raw;
-  if (flags.tty) raw.emplace(STDIN_FILENO);
-  sandbox::ExecStreams streams{
-      .input_fd = flags.interactive ? STDIN_FILENO : -1,
-      .on_stdout = [](std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "to stdout"); },
-      .on_stderr = [](std::string_view bytes) { write_all(STDERR_FILENO, bytes, "to stderr"); }};
-  if (flags.tty) streams.window = [] { return window_size(STDOUT_FILENO); };
-  const ExitStatus status = vm.exec(request, streams, context.stop());
-  raw.reset();
   // What the guest wrote is thrown away with its overlay: there is nothing that a clean shutdown would save.
-  return status.signal != 0 ? 128 + status.signal : status.code;
+  return run_in(vm, flags, request, stop);
+}
+
+/// What the server of the image complained of, such as a damaged block: the guest saw an I/O error and no reason.
+std::string complaints_of(const layers::ExportServer& server) {
+  const std::string log = server.log();
+  const std::string_view text = trim(log);
+  return text.empty() ? std::string() : fmt::format("the server of the image said: {}", printable(text));
+}
+
+int run(Context& context, Flags flags) {
+  check_terminal(flags);
+  const auto image = load_image(context, flags.image);
+  const sandbox::ExecRequest request = exec_request(flags, image.config, context);
+  const auto lease = lease_image(context, image.digest, fmt::format("blueprint run {}", flags.image));
+  const auto tree = layers::load_tree(context.store(), image.layers);
+  const TempDir state = state_directory(context.store());
+  sandbox::VmConfig config = vm_config(context, flags, image, tree, state.path());
+  const layers::ExportServer server({.store = context.store().root(),
+                                     .layers = image.layers,
+                                     .directory = state.path(),
+                                     .plugin = context.installation().nbd_plugin});
+  config.nbd_socket = server.socket().string();
+  std::stop_source ended;
+  const std::stop_callback on_stop(context.stop(), [&ended] { ended.request_stop(); });
+  const layers::ExportWatch watch(server, [&ended] { ended.request_stop(); });
+  try {
+    const ExitStatus status = boot_and_run(context, flags, std::move(config), request, ended.get_token());
+    if (const auto text = complaints_of(server); !text.empty()) context.events().note(text);
+    return status.signal != 0 ? 128 + status.signal : status.code;
+  } catch (Error& failure) {
+    if (auto text = complaints_of(server); !text.empty()) failure.add_hint(std::move(text));
+    throw;
+  } catch (const Interrupted&) {
+    if (context.stop().stop_requested()) throw;
+    throw layers::export_ended(server.log());
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/image_argument.h"
+#include "cli/table.h"
 #include "layers/verify.h"
 
 namespace blueprint::cli {
@@ -39,12 +40,12 @@ int run(Context& context, const Flags& flags) {
                           {"message", problem.message},
                           {"context", problem.context},
                           {"hints", problem.hints}});
-    fmt::print("{}\n", Json{{"ok", report.ok()},
-                            {"images", report.images},
-                            {"blobs", report.blobs},
-                            {"bytes", report.bytes},
-                            {"problems", problems}}
-                           .dump(2));
+    const Json json{{"ok", report.ok()},
+                    {"images", report.images},
+                    {"blobs", report.blobs},
+                    {"bytes", report.bytes},
+                    {"problems", problems}};
+    fmt::print("{}\n", format_json(json));
     return report.ok() ? 0 : exit_code(ErrorKind::Store);
   }
   if (!report.ok()) throw Error(report.problems);

@@ -15,7 +15,8 @@ layers::Store& Context::store() {
 
 Events& Context::events() {
   if (!events_) {
-    ProgressView view = ProgressView::Auto;
+    // A dumb terminal cannot clear a line.
+    ProgressView view = settings_.terminal == "dumb" ? ProgressView::Plain : ProgressView::Auto;
     if (progress_flag == "plain") view = ProgressView::Plain;
     if (progress_flag == "json") view = ProgressView::Json;
     if (quiet) view = ProgressView::Quiet;

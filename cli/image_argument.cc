@@ -3,6 +3,9 @@
 #include <filesystem>
 #include <set>
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 namespace blueprint::cli {
 
 Option image_option(std::string& target) {
@@ -16,6 +19,13 @@ Option image_option(std::string& target) {
 
 layers::ImageRecord load_image(Context& context, const std::string& reference) {
   return context.store().load_image(context.store().resolve(reference));
+}
+
+std::optional<layers::Lease> lease_image(Context& context, const Digest& manifest, std::string_view holder) {
+  if (layers::is_writable(context.store()))
+    return layers::Lease(context.store(), manifest, fmt::format("{} (pid {})", holder, ::getpid()));
+  context.events().note("the store cannot be written, so a 'gc' there would not know that the image is in use");
+  return std::nullopt;
 }
 
 std::uint64_t image_size_bytes(const layers::Store& store, const layers::ImageRecord& image) {

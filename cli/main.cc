@@ -1,6 +1,9 @@
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 
 #include <fmt/format.h>
@@ -10,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/parser.h"
+#include "cli/terminal.h"
 
 namespace {
 
@@ -17,6 +21,8 @@ using namespace std::string_view_literals;
 namespace cli = blueprint::cli;
 
 constexpr int kInterruptedExitCode = 130;
+/// As of a program that SIGPIPE ended.
+constexpr int kReaderGoneExitCode = 128 + SIGPIPE;
 
 /// Turns SIGINT, SIGTERM and SIGHUP into a stop request: every long job ends at its next step and cleans up. A second
 /// one ends the process at once, which is safe too: nothing half-done has a name.
@@ -48,9 +54,19 @@ void print(const blueprint::Error& error) {
   }
 }
 
+/// What the standard library says when the system refuses: most of it from std::filesystem, whose message names the
+/// path.
+blueprint::Error as_error(const std::system_error& failure) {
+  const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&failure);
+  if (file == nullptr) return blueprint::os_error("go on", failure.code().value());
+  const auto& path = file->path2().empty() ? file->path1() : file->path2();
+  return blueprint::os_error(fmt::format("work with '{}'", path.string()), failure.code().value());
+}
+
 /// What was printed is part of the answer: a full disk behind a redirection is an error.
 int flush_answer(int code) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  if (errno == EPIPE) return kReaderGoneExitCode;
   print(blueprint::os_error("write the answer to stdout"));
   return code != 0 ? code : blueprint::exit_code(blueprint::ErrorKind::Store);
 }
@@ -65,11 +81,18 @@ int run(int argc, char** argv, std::stop_source& stop) {
     print(error);
     return error.exit_code();
   } catch (const blueprint::Interrupted&) {
-    std::fputs("interrupted; the next build reuses every finished layer\n", stderr);
+    std::fputs("interrupted\n", stderr);
     return kInterruptedExitCode;
   } catch (const std::bad_alloc&) {
     std::fputs("error: out of memory\n", stderr);
     return blueprint::exit_code(blueprint::ErrorKind::Machine);
+  } catch (const cli::ReaderGone&) {
+    return kReaderGoneExitCode;
+  } catch (const std::system_error& failure) {
+    if (failure.code() == std::errc::broken_pipe) return kReaderGoneExitCode;
+    const auto error = as_error(failure);
+    print(error);
+    return error.exit_code();
   } catch (const std::exception& failure) {
     print(blueprint::bug(failure.what()));
     return blueprint::exit_code(blueprint::ErrorKind::Bug);

@@ -2,6 +2,10 @@
 
 #include "cli/parser.h"
 
+#include <algorithm>
+#include <cctype>
+#include <span>
+
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -48,24 +52,78 @@ std::string footer(const Command& command) {
   return text;
 }
 
-Error usage_error(const CLI::ParseError& failure, int argc, char** argv, const std::vector<Command>& commands) {
-  Diagnostic diagnostic{.kind = ErrorKind::Usage, .code = "U001", .message = failure.what()};
-  if (argc > 1 && argv[1][0] != '-') {
+std::vector<std::string> flags_of(const std::vector<Option>& options) {
+  std::vector<std::string> flags;
+  for (const auto& option : options) {
+    if (!option.flags.starts_with("-")) continue;
+    for (auto& flag : split(option.flags, ',')) flags.push_back(std::move(flag));
+  }
+  return flags;
+}
+
+/// "--store=DIR" → "--store"
+std::string flag_name(std::string_view word) { return std::string(word.substr(0, word.find('='))); }
+
+/// What somebody who wrote `words` after the name of `command` may have meant.
+std::vector<std::string> hints_for(const Command& command, const std::vector<Option>& globals,
+                                   std::span<const std::string> words) {
+  std::vector<std::string> hints;
+  auto known = flags_of(command.options);
+  for (auto& flag : flags_of(globals)) known.push_back(std::move(flag));
+  known.emplace_back("--help");
+  bool all_known = true;
+  for (const auto& word : words) {
+    if (!word.starts_with("--") || std::find(known.begin(), known.end(), flag_name(word)) != known.end()) continue;
+    all_known = false;
+    if (const auto near = near_names(flag_name(word), known); !near.empty()) hints.push_back(did_you_mean(near));
+  }
+  if (command.rest_is_command && all_known && std::find(words.begin(), words.end(), "--") == words.end()) {
+    hints.push_back(
+        fmt::format("the command for the guest comes after '--': blueprint {} IMAGE -- COMMAND", command.name));
+  }
+  hints.push_back(fmt::format("see 'blueprint {} --help'", command.name));
+  return hints;
+}
+
+Error usage_error(std::string message, const std::vector<std::string>& words, const std::vector<Command>& commands,
+                  const std::vector<Option>& globals) {
+  // CLI11 begins its sentences with a capital letter.
+  if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+  Diagnostic diagnostic{.kind = ErrorKind::Usage, .code = "U001", .message = printable(message)};
+  const std::string first = words.empty() ? "" : words.front();
+  const auto found = std::find_if(commands.begin(), commands.end(), [&](const auto& c) { return c.name == first; });
+  if (found != commands.end()) {
+    diagnostic.hints = hints_for(*found, globals, std::span(words).subspan(1));
+    return Error(std::move(diagnostic));
+  }
+  if (!first.empty() && !first.starts_with('-')) {
     std::vector<std::string> names;
-    bool known = false;
     for (const auto& command : commands) {
       if (!command.hidden) names.push_back(command.name);
-      known = known || command.name == argv[1];
     }
-    if (!known) {
-      diagnostic.message = fmt::format("there is no command '{}'", printable(argv[1]));
-      if (const auto near = near_names(argv[1], names); !near.empty()) diagnostic.hints.push_back(did_you_mean(near));
-    }
-    diagnostic.hints.push_back(known ? fmt::format("see 'blueprint {} --help'", argv[1]) : "see 'blueprint --help'");
-  } else {
-    diagnostic.hints.emplace_back("see 'blueprint --help'");
+    diagnostic.message = fmt::format("there is no command '{}'", printable(first));
+    if (const auto near = near_names(first, names); !near.empty()) diagnostic.hints.push_back(did_you_mean(near));
   }
+  diagnostic.hints.emplace_back("see 'blueprint --help'");
   return Error(std::move(diagnostic));
+}
+
+/// `blueprint --store DIR ls` means `blueprint ls --store DIR`.
+void move_globals_behind_command(std::vector<std::string>& words, const std::vector<Option>& globals) {
+  std::size_t end = 0;
+  while (end < words.size() && words[end].starts_with('-')) {
+    const auto option = std::find_if(globals.begin(), globals.end(), [&](const Option& global) {
+      const auto flags = split(global.flags, ',');
+      return std::find(flags.begin(), flags.end(), flag_name(words[end])) != flags.end();
+    });
+    if (option == globals.end()) return;
+    const bool value_follows =
+        !std::holds_alternative<bool*>(option->target) && words[end].find('=') == std::string::npos;
+    end += value_follows ? 2 : 1;
+  }
+  if (end < words.size())
+    std::rotate(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(end),
+                words.begin() + static_cast<std::ptrdiff_t>(end) + 1);
 }
 
 }  // namespace
@@ -112,6 +170,8 @@ int parse_and_run(int argc, char** argv, std::vector<Command>& commands, Context
   }
   // CLI11 knows no "the rest is a command" beside positionals: cut it off at the first "--" before parsing.
   std::vector<std::string> words(argv + 1, argv + argc);
+  move_globals_behind_command(words, globals);
+  const auto said = words;
   std::vector<std::string> rest;
   for (auto& command : commands) {
     if (!command.rest_is_command || words.empty() || words.front() != command.name) continue;
@@ -130,7 +190,7 @@ int parse_and_run(int argc, char** argv, std::vector<Command>& commands, Context
   } catch (const CLI::CallForVersion& version) {
     return app.exit(version);
   } catch (const CLI::ParseError& failure) {
-    throw usage_error(failure, argc, argv, commands);
+    throw usage_error(failure.what(), said, commands, globals);
   }
   for (auto& command : commands) {
     if (!app.got_subcommand(command.name)) continue;

@@ -54,14 +54,22 @@ class LineCutter {
     std::string& pending = pending_[std::string(stage)];
     pending += chunk;
     std::string out;
-    for (std::size_t end = pending.find('\n'); end != std::string::npos; end = pending.find('\n')) {
-      out += fmt::format("{} | {}\n", stage, printable(std::string_view(pending).substr(0, end)));
-      pending.erase(0, end + 1);
+    std::string_view left = pending;
+    for (std::size_t end = left.find('\n'); end != std::string_view::npos; end = left.find('\n')) {
+      out += fmt::format("{} | {}\n", stage, printable(left.substr(0, end)));
+      left.remove_prefix(end + 1);
     }
+    // A program that never ends its line is shown in pieces, and not collected for ever.
+    if (left.size() > kLongestLine) {
+      out += fmt::format("{} | {}\n", stage, printable(left));
+      left = {};
+    }
+    pending = std::string(left);
     return out;
   }
 
  private:
+  static constexpr std::size_t kLongestLine = 16384;
   std::map<std::string, std::string> pending_;
 };
 
@@ -184,7 +192,15 @@ class TerminalView final : public Events {
 class JsonView final : public Events {
  public:
   void started(std::string_view stage, std::string_view title) override { event("started", stage, {{"title", title}}); }
+  /// At most ten times a second for each stage: the end of one is an event of its own.
   void progress(std::string_view stage, const Progress& progress) override {
+    constexpr auto kEvery = std::chrono::milliseconds(100);
+    {
+      const std::lock_guard lock(mutex_);
+      auto& told = told_[std::string(stage)];
+      if (Clock::now() - told < kEvery) return;
+      told = Clock::now();
+    }
     event("progress", stage,
           {{"items", progress.items},
            {"items_total", progress.items_total},
@@ -205,6 +221,8 @@ class JsonView final : public Events {
     say(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
   }
   Clock::time_point start_ = Clock::now();
+  std::mutex mutex_;
+  std::map<std::string, Clock::time_point> told_;
 };
 
 }  // namespace

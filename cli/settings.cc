@@ -30,8 +30,10 @@ fs::path find_config() {
   if (const auto xdg = variable("XDG_CONFIG_HOME")) places.emplace_back(*xdg);
   if (const auto home = variable("HOME")) places.emplace_back(fs::path(*home) / ".config");
   places.emplace_back("/etc");
+  // Somebody else's HOME, as after sudo -u, may not be ours to look into: then there is no configuration in it.
+  std::error_code unreadable;
   for (const auto& place : places) {
-    if (const fs::path file = place / "blueprint/config.yaml"; fs::exists(file)) return file;
+    if (const fs::path file = place / "blueprint/config.yaml"; fs::exists(file, unreadable)) return file;
   }
   return {};
 }
@@ -102,7 +104,6 @@ Settings load_settings() {
   }
   settings.no_proxy = variable("no_proxy").value_or(variable("NO_PROXY").value_or(""));
   if (const auto accel = variable("BLUEPRINT_ACCEL")) settings.accel = *accel;
-  settings.colour = !variable("NO_COLOR");
   settings.terminal = variable("TERM").value_or("dumb");
   return settings;
 }

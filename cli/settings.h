@@ -27,7 +27,6 @@ struct Settings {
   std::string proxy;                  ///< for downloads; empty = none
   std::string no_proxy;               ///< hosts that are asked without it
   std::optional<std::int64_t> epoch;  ///< SOURCE_DATE_EPOCH
-  bool colour = true;                 ///< NO_COLOR is not set
   std::string terminal;               ///< TERM
   std::filesystem::path config_file;  ///< that was read; empty when there is none
 };

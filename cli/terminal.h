@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include <termios.h>
@@ -10,6 +11,12 @@ namespace blueprint::cli {
 
 /// Rows and columns of a terminal; nothing when `fd` is none.
 [[nodiscard]] std::optional<std::pair<std::uint16_t, std::uint16_t>> window_size(int fd);
+
+/// Whoever read our stdout has gone ("| head -n 1"). Not an Error: there is nobody to tell and nothing to mend.
+struct ReaderGone {};
+
+/// Writes bytes of the answer to stdout, past its buffer. Throws ReaderGone, or os_error.
+void write_answer(std::string_view bytes);
 
 /// Puts a terminal into raw mode for as long as it lives: every key goes to the guest, Ctrl-C included.
 class RawTerminal {

@@ -120,7 +120,7 @@ TEST_CASE("A failed system call is told with the system's reason") {
   errno = EROFS;
   CHECK(render(os_error("create /a").first()) ==
         "error: cannot create /a: Read-only file system [B001]\n"
-        "hint: the file system is mounted read-only; choose another store with --store DIR\n");
+        "hint: the file system is mounted read-only; if that is the store, choose another one with --store DIR\n");
 }
 
 TEST_CASE("A bug of ours exits 70 and asks for a report") {
