@@ -1,7 +1,11 @@
 #include "layers/export.h"
 
+#include <cerrno>
+
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -11,6 +15,12 @@
 
 namespace blueprint::layers {
 namespace {
+
+/// A device, a pipe or a directory: written to (or refused by open), where a file would be replaced by a new one.
+bool is_special(const std::filesystem::path& output) {
+  struct stat status {};
+  return ::stat(output.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+}
 
 void write_stream(Store& store, const ImageRecord& image, const ExportRequest& request, const ByteSink& sink,
                   ThreadPool& pool, Events& events, std::stop_token stop) {
@@ -40,6 +50,11 @@ void export_image(Store& store, const ImageRecord& image, const ExportRequest& r
   };
   if (request.output.empty()) {
     write_stream(store, image, request, sink_to(request.fd, "the export"), pool, events, stop);
+  } else if (is_special(request.output)) {
+    const UniqueFd fd = open_file(request.output, O_WRONLY);
+    write_stream(store, image, request, sink_to(fd.get(), request.output.string()), pool, events, stop);
+    if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != EROFS)
+      throw os_error(fmt::format("write {}", request.output.string()));
   } else {
     AtomicFile file(request.output);
     if (request.format == ExportFormat::Raw) {
