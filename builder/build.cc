@@ -27,6 +27,7 @@
 #include "builder/steps/failed_root.h"
 #include "layers/layer_writer.h"
 #include "layers/store_lease.h"
+#include "layers/tag_name.h"
 
 namespace blueprint::builder {
 namespace {
@@ -58,6 +59,17 @@ Error nothing_in_it(const recipe::Recipe& recipe) {
                         .hints = {"add a layer, such as 'copy'"}};
   if (recipe.from.where.line > 0) diagnostic.where = recipe.from.where;
   return Error(std::move(diagnostic));
+}
+
+/// Times that commands write are set to the epoch when they are later: where the clock is before it, they stay.
+void check_clock(std::int64_t epoch, Events& events) {
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+  if (now.count() >= epoch) return;
+  events.note(
+      fmt::format("this machine's clock is {} before the date of the packages: set it right, or the image will not be "
+                  "the same as elsewhere",
+                  format_seconds(static_cast<double>(epoch - now.count()))));
 }
 
 /// One build under way.
@@ -222,6 +234,7 @@ layers::ImageRecord Build::build_image(const recipe::Recipe& recipe, BuildResult
 }
 
 BuildResult Build::run() {
+  layers::check_tag_name(options_.tag.value_or(recipe_.name.value));
   images_ = resolve_images(recipe_, store_, options_, pool_, events_, stop_);
   BuildResult result;
   result.lock = lock_path(recipe_);
@@ -233,6 +246,7 @@ BuildResult Build::run() {
                        .epoch = options_.epoch,
                        .now = options_.now},
                       store_, pool_, events_, stop_);
+  check_clock(lock_.epoch, events_);
   for (const auto& stage : recipe_.stages) {
     images_[stage.name.value] = std::make_shared<steps::SourceImage>(store_, build_image(stage, result));
     steps::drop_failed_root(store_, stage.name.value);

@@ -18,6 +18,7 @@
 #include "layers/store.h"
 #include "layers/store_errors.h"
 #include "layers/store_touch.h"
+#include "layers/tag_name.h"
 
 namespace blueprint::layers {
 namespace fs = std::filesystem;
@@ -50,6 +51,12 @@ std::string full_tag(std::string_view name) {
   if (!is_ref_name(name)) throw bad_tag(name);
   return last.find(':') == std::string_view::npos ? fmt::format("{}:latest", name) : std::string(name);
 }
+
+}  // namespace
+
+void check_tag_name(std::string_view name) { (void)full_tag(name); }
+
+namespace {
 
 std::string tag_of(const Json& entry) {
   const auto annotations = entry.find("annotations");

@@ -27,6 +27,11 @@ std::string Placement::make_place(std::string_view path, const SourceSpan& where
   if (!clean || clean->empty()) {
     throw cannot_place("R102", fmt::format("'{}' is not a path below the root of the image", printable(path)), where);
   }
+  if (!layers::is_clean_path(*clean)) {
+    throw cannot_place(
+        "R102", fmt::format("'{}' is longer than a file system allows: 255 bytes a name, 4095 in all", printable(path)),
+        where);
+  }
   const auto components = split(*clean, '/');
   std::string place;
   for (std::size_t i = 0; i + 1 < components.size(); ++i) {

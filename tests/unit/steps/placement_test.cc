@@ -66,5 +66,8 @@ TEST_CASE("a file cannot lie below a file, nor replace a directory") {
   CHECK_THROWS_WITH(placement.put_file("etc", {}, {}, kWhere),
                     Catch::Contains("R103") && Catch::Contains("r.yaml:7:3"));
   CHECK_THROWS_WITH(placement.make_place("/a/../b", kWhere), Catch::Contains("R102"));
+  CHECK(placement.make_place("/" + std::string(255, 'a'), kWhere) == std::string(255, 'a'));
+  CHECK_THROWS_WITH(placement.make_place("/" + std::string(256, 'a'), kWhere),
+                    Catch::Contains("R102") && Catch::Contains("255 bytes a name"));
   CHECK_THROWS_WITH(placement.put_directory("etc/motd", {}, kWhere), Catch::Contains("R102"));
 }
