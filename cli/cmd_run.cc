@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <memory>
 
@@ -194,11 +195,22 @@ ExitStatus boot_and_run(Context& context, const Flags& flags, sandbox::VmConfig 
   return run_in(vm, flags, request, stop);
 }
 
-/// What the server of the image complained of, such as a damaged block: the guest saw an I/O error and no reason.
+/// What the image's server said of damage: the guest only saw an I/O error. Our plugin's words end in a code; what else
+/// nbdkit logs, such as a client that went away, is of no interest.
 std::string complaints_of(const layers::ExportServer& server) {
-  const std::string log = server.log();
-  const std::string_view text = trim(log);
-  return text.empty() ? std::string() : fmt::format("the server of the image said: {}", printable(text));
+  std::vector<std::string> words;
+  for (const auto& line : split(server.log(), '\n')) {
+    constexpr std::string_view kError = "error: ";
+    const std::size_t at = line.find(kError);
+    if (at == std::string::npos || !line.ends_with(']')) continue;
+    auto said = printable(std::string_view(line).substr(at + kError.size()));
+    // A guest asks again for what it did not get.
+    if (std::find(words.begin(), words.end(), said) == words.end()) words.push_back(std::move(said));
+  }
+  if (words.empty()) return {};
+  const std::size_t more = words.size() - 1;
+  return fmt::format("the guest could not read its disk: {}{}", words.front(),
+                     more == 0 ? "" : fmt::format(" (and {} more like it)", more));
 }
 
 int run(Context& context, Flags flags) {
@@ -226,7 +238,9 @@ int run(Context& context, Flags flags) {
     throw;
   } catch (const Interrupted&) {
     if (context.stop().stop_requested()) throw;
-    throw layers::export_ended(server.log());
+    Error failure = layers::export_ended();
+    if (auto text = complaints_of(server); !text.empty()) failure.add_hint(std::move(text));
+    throw failure;
   }
 }
 

@@ -1,6 +1,5 @@
 #include "layers/export_server.h"
 
-#include <algorithm>
 #include <cstring>
 #include <string_view>
 
@@ -88,13 +87,10 @@ std::string ExportServer::uri() const { return "nbd+unix:///?socket=" + socket_.
 
 std::string ExportServer::log() const { return read_file_if_exists(log_).value_or(""); }
 
-Error export_ended(std::string_view why) {
-  std::string said(trim(why));
-  std::replace(said.begin(), said.end(), '\n', ' ');
+Error export_ended() {
   return Error({.kind = ErrorKind::Machine,
                 .code = "L009",
-                .message = fmt::format("nbdkit, which serves the image, has ended: {}",
-                                       said.empty() ? "it said nothing" : printable(said)),
+                .message = "nbdkit, which serves the image, has ended",
                 .hints = {"was it killed, by hand or for want of memory? see dmesg"}});
 }
 

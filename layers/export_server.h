@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -64,8 +63,8 @@ class ExportWatch {
   std::thread thread_;
 };
 
-/// L009: nbdkit ended while the image was in use; `why` is what it said.
-[[nodiscard]] Error export_ended(std::string_view why);
+/// L009: nbdkit ended while the image was in use.
+[[nodiscard]] Error export_ended();
 
 /// The plugin of this installation: beside the running program, or in ../lib/blueprint from there. Throws Error L007.
 [[nodiscard]] std::filesystem::path find_export_plugin();

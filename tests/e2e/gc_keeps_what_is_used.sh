@@ -14,3 +14,6 @@ ok blueprint verify tiny
 ok blueprint build tiny.yaml --expect-cached --offline
 [ "$(du -sk store/blobs | cut -f1)" -le "$with_both" ] || fail "the store grew"
 exits 4 blueprint inspect other
+# A lock file has a name that gc knows.
+odd=$(find store/locks -type f | grep -vE '/(index|gc|trees|key-[0-9a-f]{64})$' || true)
+same "$odd" "" "lock files that nobody removes"

@@ -18,6 +18,15 @@ same "$(cat err)" "" "words for nobody"
 exits 4 bash -c "'$BLUEPRINT_BIN/blueprint' ls >/dev/full"
 err_has "No space left on device"
 
+# What is no file is written to, not replaced by one.
+mkfifo pipe
+cat pipe >through &
+ok blueprint export tiny --format tar -o pipe
+wait $!
+ok blueprint export tiny --format tar -o tiny.tar
+cmp through tiny.tar || fail "a pipe got something else"
+[ -p pipe ] || fail "the pipe was replaced"
+
 # Escape sequences only where they do something.
 for term in dumb xterm; do
   TERM=$term script -qec "'$BLUEPRINT_BIN/blueprint' build tiny.yaml --offline" typescript >/dev/null
