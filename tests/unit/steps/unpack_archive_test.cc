@@ -64,7 +64,7 @@ struct Unpacking {
                            .data = directory.path() / "data",
                            .strip = strip,
                            .to = "/opt",
-                           .owner = {.uid = 7, .gid = 8},
+                           .owner = steps::Accounts::Owner{.uid = 7, .gid = 8},
                            .where = {.file = "r.yaml", .line = 3, .column = 5}},
                           placement, {});
     std::map<std::string, std::string> found;
