@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <vector>
+#include <memory>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -45,15 +45,17 @@ Digest data_digest(std::span<const std::byte> bytes) {
 Digest data_digest(std::string_view bytes) { return data_digest(std::as_bytes(std::span(bytes.data(), bytes.size()))); }
 
 Digest data_digest_of_fd(int fd, std::uint64_t& size_bytes, std::string_view what) {
-  std::vector<std::byte> buffer(kMaxFrameSize);
+  // Not cleared, and small enough to come from the heap: most files are small.
+  constexpr std::size_t kBufferBytes = 64 * 1024;
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBufferBytes);
   DataDigester digester;
   size_bytes = 0;
   while (true) {
-    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(size_bytes));
+    const ssize_t got = ::pread(fd, buffer.get(), kBufferBytes, static_cast<off_t>(size_bytes));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw os_error(fmt::format("read {}", what));
     if (got == 0) return digester.finish();
-    digester.update(std::span(buffer).first(static_cast<std::size_t>(got)));
+    digester.update({buffer.get(), static_cast<std::size_t>(got)});
     size_bytes += static_cast<std::uint64_t>(got);
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -29,11 +30,14 @@ class FrameLoader {
     FrameDecompressor zstd;
     std::vector<std::byte> compressed;
   };
-  [[nodiscard]] std::unique_ptr<Tools> take_tools() const;
-  void give_back(std::unique_ptr<Tools> tools) const;
+  /// More loads at once wait: a client with many connections makes many threads, and each load holds up to 1 MiB.
+  static constexpr std::size_t kMostAtOnce = 16;
+  class Turn;
 
   const BlobReader& blobs_;
   mutable std::mutex mutex_;
+  mutable std::condition_variable turn_;
+  mutable std::size_t at_once_ = 0;
   mutable std::vector<std::unique_ptr<Tools>> idle_;  ///< as many as loads that ever ran at once
 };
 

@@ -1,11 +1,16 @@
 // Writes directories as layers into a store, and images of layers as raw files: what the benchmarks of layers/ run.
 //
-//   layer_tool write STORE TREE [--parent LAYER]… [--cite LAYER]… [--known LAYER] [--device MIB] [--threads N] [--epoch
-//   N] layer_tool chown STORE PATH UID --parent LAYER…            a metadata change of all below PATH layer_tool raw
-//   STORE FILE LAYER…
+//   layer_tool write STORE TREE [OPTION]…
+//   layer_tool chown STORE PATH UID --parent LAYER…   a metadata change of PATH and all below
+//   layer_tool raw STORE FILE LAYER…
 //
-// --known: the digests of the files are those of that layer, as a recipe's builder knows them from before; a new device
-// has --device MiB. `write` and `chown` print "digest content-digest blob-bytes seconds peak-KiB".
+//   --parent LAYER…     what it is written on
+//   --cite LAYER…       whose frames may be cited besides
+//   --known LAYER       the files have the digests that they have there, as a builder knows them from before
+//   --device MIB        the size of a new device
+//   --threads N, --epoch N
+//
+// `write` and `chown` print "digest content-digest blob-bytes seconds peak-KiB".
 
 #include <chrono>
 #include <cstdio>
@@ -60,7 +65,7 @@ std::vector<PlannedChange> chown_changes(const Store& store, const std::vector<L
   std::vector<PlannedChange> changes;
   const FileTree tree = load_tree(store, parent);
   for (const FileTree::Entry& entry : tree.entries()) {
-    if (entry.path != path && !entry.path.starts_with(path + "/")) continue;
+    if (!path.empty() && entry.path != path && !entry.path.starts_with(path + "/")) continue;
     PlannedChange planned;
     planned.change.kind = ChangeKind::Metadata;
     planned.change.path = entry.path;

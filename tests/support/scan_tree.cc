@@ -1,6 +1,7 @@
 #include "tests/support/scan_tree.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <utility>
@@ -32,12 +33,12 @@ FileType type_of(const struct stat& status) {
 }
 
 std::vector<layers::Xattr> xattrs_of(const std::string& path) {
-  std::vector<char> names(64 * 1024);
+  static thread_local std::array<char, 65536> names;
   const ssize_t size = ::llistxattr(path.c_str(), names.data(), names.size());
   std::vector<layers::Xattr> result;
   for (ssize_t at = 0; at < size;) {
     const std::string name = names.data() + at;
-    std::vector<char> value(64 * 1024);
+    static thread_local std::array<char, 65536> value;
     const ssize_t length = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
     if (length >= 0) result.push_back({name, std::string(value.data(), static_cast<std::size_t>(length))});
     at += static_cast<ssize_t>(name.size()) + 1;

@@ -86,7 +86,6 @@ void RandomTree::stamp(const Path& path) {
 }
 
 void RandomTree::step() {
-  const Path file = any_file();
   const std::uint64_t kind = below(20);
   if (kind < 4) return make_file(new_path());
   if (kind == 4) return make_sparse_file(new_path());
@@ -118,6 +117,7 @@ void RandomTree::step() {
     check(::mkdir(path.c_str(), 0700), "mkdir");
     return make_file(path / name());
   }
+  const Path file = any_file();
   if (file.empty()) return;
   if (kind == 15 || kind == 16) return edit_file(file);
   if (kind == 17) return check(::link(file.c_str(), new_path().c_str()), "link");
@@ -217,7 +217,7 @@ void RandomTree::set_xattrs(const Path& path) {
 
 // Enough names for an htree, sometimes long ones so that it has many leaves.
 void RandomTree::fill(const Path& directory) {
-  const std::uint64_t count = below(4) == 0 ? 2500 : below(300);
+  const std::uint64_t count = below(16) == 0 ? 2500 : below(300);
   const std::string padding(below(2) == 0 ? 0 : below(200), 'p');
   const std::uint64_t first = below(10000);
   if (directory.string().size() > 3500) return;
