@@ -3,14 +3,19 @@
 . "$(dirname "$0")/../support/e2e.sh"
 use_hello
 # child NAME: the child of $pid with that name. (QEMU's environment is empty: left_processes does not see it.)
-child() { grep -lx "PPid:.$pid" /proc/[0-9]*/status 2>/dev/null | xargs grep -l "^Name:.$1" | cut -d/ -f3; }
+child() {
+  local place
+  for place in /proc/[0-9]*; do
+    { grep -qx "PPid:.$pid" "$place/status" && grep -q "^Name:.$1" "$place/status" && echo "${place#/proc/}"; } 2>/dev/null || true
+  done
+}
 for case in nbdkit:L009 qemu-system:V010; do
   "$BLUEPRINT_BIN/blueprint" run hello -- sh -c 'echo begun; sleep 1000' >out 2>err &
   pid=$!
   for _ in $(seq 1200); do grep -q begun out && break; kill -0 $pid 2>/dev/null || break; sleep 0.1; done
   grep -q begun out || fail "the command did not begin"
   victim=$(child "${case%%:*}")
-  [ -n "$victim" ] || fail "there is no ${case%%:*}"
+  [ -n "$victim" ] || { kill $pid; fail "there is no ${case%%:*}"; }
   kill -KILL "$victim"
   code=0
   wait $pid || code=$?
