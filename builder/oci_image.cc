@@ -217,6 +217,11 @@ layers::ImageRecord import_oci_image(const recipe::Text& name, const std::string
   const auto image = open_image(name, directory);
   const auto key = key_of(image);
   auto entry = store.find_key(key.digest());
+  std::optional<FileLock> lock;
+  if (!entry) {
+    lock.emplace(store.lock_key(key.digest()));
+    entry = store.find_key(key.digest());  // somebody may have read it meanwhile
+  }
   if (!entry) {
     events.started(kBaseLayer, fmt::format("{} (oci)", name.value));
     try {
