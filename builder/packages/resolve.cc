@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/root_dir.h"
 #include "builder/packages/errors.h"
 #include "builder/packages/index.h"
 #include "builder/packages/repository.h"
@@ -93,7 +94,8 @@ std::vector<LockedPackage> lock_layer(const std::vector<SolvedPackage>& solved,
     locked.push_back({.name = package.name,
                       .version = package.version,
                       .architecture = package.architecture,
-                      .filename = package.filename,
+                      // Flat repositories say "./x.deb".
+                      .filename = clean_member_path(package.filename).value_or(package.filename),
                       .size_bytes = package.size_bytes,
                       .sha256 = *digest,
                       .repository = repository->second,

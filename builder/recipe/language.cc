@@ -68,6 +68,8 @@ constexpr Type kSha256{.expects = "64 lower-case hexadecimal digits", .pattern =
 constexpr Type kRelease{.expects = "a release's code name, such as noble or bookworm", .pattern = "^[a-z][a-z0-9.-]*$"};
 constexpr Type kArchiveWord{.expects = "a word of an apt source, such as main",
                             .pattern = "^[A-Za-z0-9][A-Za-z0-9._/~+-]*$"};
+constexpr Type kSuite{.expects = "a suite such as stable, or '/' for a repository without suites",
+                      .pattern = "^(/|[A-Za-z0-9][A-Za-z0-9._/~+-]*)$"};
 constexpr Type kSnapshot{.expects = "a time such as 20260801T000000Z", .pattern = "^[0-9]{8}T[0-9]{6}Z$"};
 constexpr Type kAge{.expects = "a number of hours, days or weeks such as 12h, 7d or 4w",
                     .pattern = "^[1-9][0-9]{0,4}[hdw]$"};
@@ -106,6 +108,7 @@ constexpr Type kUpdateClass{.expects = "'security' or 'all'", .values = kUpdateC
 
 constexpr Type kCommands{.form = Form::List, .expects = "a list of commands", .item = &kNonEmpty};
 constexpr Type kWords{.form = Form::List, .expects = "a list of words", .item = &kArchiveWord, .unique = true};
+constexpr Type kSuites{.form = Form::List, .expects = "a list of suites", .item = &kSuite, .unique = true};
 constexpr Type kGlobs{.form = Form::List, .expects = "a list of patterns", .item = &kGlob, .unique = true};
 constexpr Type kAccounts{.form = Form::List, .expects = "a list of names", .item = &kAccountName, .unique = true};
 constexpr Type kUnits{.form = Form::List, .expects = "a list of systemd units", .item = &kUnit, .unique = true};
@@ -126,7 +129,8 @@ constexpr Type kRefresh{
 
 constexpr Key kRepositoryKeys[] = {
     {"uri", &kUrl, "Where the repository is.", Need::Required},
-    {"suites", &kWords, "Suites of the repository.", Need::Required},
+    {"suites", &kSuites, "Suites of the repository; '/' or a directory with '/' at its end is a flat one.",
+     Need::Required},
     {"components", &kWords, "Components of each suite.", Need::Required},
     {"key", &kRelativePath,
      "A keyring beside the recipe, or the fingerprint (40 digits) of the key that signs the repository.",

@@ -213,28 +213,32 @@ TEST_CASE("an Ubuntu-shaped archive serves all pockets from one place, and a dat
 TEST_CASE("a flat repository of the recipe's own, with its own key, is used beside the distribution") {
   Archive archive(kSpec);
   Archive vendor("Package: gadget\nVersion: 3\nDepends: libtool\n");
-  // The same pool, described by one Packages file in a directory of its own, as vendors do.
+  // The same pool, described by one Packages file in a directory of its own or beside it, as vendors do.
+  const std::string suite = GENERATE(as<std::string>{}, "dir/", "/");
   const auto flat = vendor.path() / "flat";
   std::filesystem::create_directories(flat / "dir");
   std::filesystem::copy(vendor.path() / "debian/pool", flat / "pool", std::filesystem::copy_options::recursive);
-  const auto index = read_file(vendor.path() / "debian/dists/bookworm/main/binary-amd64/Packages");
-  write_file_atomic(flat / "dir/Packages", index);
+  auto index = read_file(vendor.path() / "debian/dists/bookworm/main/binary-amd64/Packages");
+  index.replace(index.find("Filename: "), std::string_view("Filename: ").size(), "Filename: ./");
+  const auto directory = suite == "/" ? flat : flat / "dir";
+  write_file_atomic(directory / "Packages", index);
   const auto release =
       fmt::format("Date: Sat, 11 Jul 2026 10:16:37 UTC\nSHA256:\n {} {} Packages\n", sha256(index).hex(), index.size());
   const auto signed_text = run(
       {.argv = {"gpg", "--batch", "--quiet", "--homedir", (vendor.path() / "key").string(), "--clearsign"}}, release);
   REQUIRE(signed_text.status.success());
-  write_file_atomic(flat / "dir/InRelease", signed_text.out);
+  write_file_atomic(directory / "InRelease", signed_text.out);
   auto request = archive.request({"gadget"});
   const std::string uri = "file://" + flat.string();
   request.distribution.repositories.push_back({.uri = {uri, {}},
-                                               .suites = {"dir/"},
+                                               .suites = {suite},
                                                .components = {},
                                                .key = {(vendor.path() / "keyring.gpg").string(), {}},
                                                .where = {}});
   const auto resolution = resolve(request);
   CHECK(versions(resolution, "tools") == "libtool=1.1 gadget=3");
   const auto& gadget = find(resolution, "tools", "gadget");
+  CHECK(gadget.filename.starts_with("pool/"));
   CHECK(resolution.repositories[gadget.repository].name == uri);
   CHECK(resolution.repositories[gadget.repository].key != resolution.repositories[0].key);
   NoEvents events;
