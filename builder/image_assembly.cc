@@ -31,6 +31,7 @@ layers::ImageConfig inherited(const AssemblyInputs& inputs) {
   if (recipe.workdir) config.workdir = *recipe.workdir;
   if (recipe.launch.cpu) config.launch_cpu = *recipe.launch.cpu;
   if (recipe.launch.memory_bytes) config.launch_memory_bytes = *recipe.launch.memory_bytes;
+  if (recipe.launch.gpu) config.launch_gpu = *recipe.launch.gpu;
   if (recipe.launch.disk_bytes) config.launch_disk_bytes = *recipe.launch.disk_bytes;
   if (!recipe.launch.ports.empty()) config.launch_ports = recipe.launch.ports;
   if (!recipe.launch.commands.empty()) config.launch_commands = recipe.launch.commands;
@@ -54,6 +55,7 @@ plan::KeyRecord key_of(const AssemblyInputs& inputs, const layers::ImageConfig& 
   record.add("workdir", config.workdir);
   record.add("launch", fmt::format("cpu {} memory {} disk {}", config.launch_cpu, config.launch_memory_bytes,
                                    config.launch_disk_bytes));
+  if (config.launch_gpu > 0) record.add("gpu", std::to_string(config.launch_gpu));
   for (const auto port : config.launch_ports) record.add("port", std::to_string(port));
   for (const auto& command : config.launch_commands) record.add("command", command);
   record.add("epoch", std::to_string(config.epoch));

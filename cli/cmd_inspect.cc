@@ -50,7 +50,8 @@ Json to_json(const layers::Store& store, const layers::ImageRecord& image) {
               {"memory_bytes", config.launch_memory_bytes},
               {"disk_bytes", config.launch_disk_bytes},
               {"ports", config.launch_ports},
-              {"commands", config.launch_commands}}},
+              {"commands", config.launch_commands},
+              {"gpu", config.launch_gpu}}},
             {"labels", config.labels},
             {"packages", packages}};
   if (config.kernel) json["kernel"] = {{"digest", config.kernel->to_string()}, {"version", config.kernel_version}};

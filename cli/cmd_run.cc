@@ -14,6 +14,7 @@
 #include "cli/image_argument.h"
 #include "cli/terminal.h"
 #include "layers/export_server.h"
+#include "sandbox/vfio.h"
 #include "sandbox/vm.h"
 
 namespace blueprint::cli {
@@ -31,6 +32,7 @@ struct Flags {
   unsigned cpus = 0;
   std::vector<std::string> ports;
   std::optional<std::string> accel;
+  std::vector<std::string> gpus;
   bool timing = false;
   std::vector<std::string> rest;
 };
@@ -82,6 +84,25 @@ sandbox::Accel accel_of(const std::string& text) {
                .message = fmt::format("accel is auto, kvm or tcg, not '{}'", printable(text))});
 }
 
+/// The devices that the guest gets: those of --gpu, or as many GPUs as the image asks for.
+std::vector<std::string> gpus_of(const Flags& flags, const layers::ImageConfig& config) {
+  std::vector<std::string> addresses;
+  for (const auto& word : flags.gpus) {
+    if ((word == "none" || word == "auto") && flags.gpus.size() == 1) continue;
+    if (!sandbox::is_pci_address(word)) {
+      throw Error({.kind = ErrorKind::Usage,
+                   .code = "U021",
+                   .message = fmt::format("--gpu wants none, auto or PCI addresses such as 0000:65:00.0, not '{}'",
+                                          printable(word)),
+                   .hints = {"'lspci -D' lists the devices with their addresses"}});
+    }
+    addresses.push_back(word);
+  }
+  const bool automatic = flags.gpus.empty() || flags.gpus.front() == "auto";
+  if (automatic && config.launch_gpu > 0) addresses = sandbox::find_gpus("/sys", config.launch_gpu);
+  return addresses;
+}
+
 sandbox::VmConfig vm_config(Context& context, const Flags& flags, const layers::ImageRecord& image,
                             const layers::FileTree& tree, const std::filesystem::path& state) {
   const auto& config = image.config;
@@ -107,6 +128,7 @@ sandbox::VmConfig vm_config(Context& context, const Flags& flags, const layers::
   vm.memory_bytes =
       size_flag(flags.memory, "--memory", config.launch_memory_bytes > 0 ? config.launch_memory_bytes : kDefaultMemory);
   vm.ports = ports_of(flags, config);
+  vm.pci_devices = gpus_of(flags, config);
   vm.accel = accel_of(flags.accel.value_or(context.settings().accel));
   vm.cache = context.store().root() / "boot";
   vm.state = state;
@@ -259,7 +281,8 @@ Command cmd_run() {
           "services may still be starting: 'systemctl is-system-running --wait' waits for them.",
       .examples = {"blueprint run hello -- cat /etc/os-release", "blueprint run -it hello",
                    "tar c src | blueprint run -i hello -- tar x -C /tmp",
-                   "blueprint run hello --port 8080 --memory 4GiB -- python3 -m http.server 8080"},
+                   "blueprint run hello --port 8080 --memory 4GiB -- python3 -m http.server 8080",
+                   "blueprint run runloop/universal-debian-12-x86_64-gpu --gpu 0000:65:00.0 -- nvidia-smi"},
       .options =
           {image_option(flags->image),
            {.flags = "--interactive,-i", .help = "pass stdin to the command", .target = &flags->interactive},
@@ -285,6 +308,10 @@ Command cmd_run() {
             .help = "auto, kvm or tcg",
             .target = &flags->accel,
             .choices = {"auto", "kvm", "tcg"}},
+           {.flags = "--gpu",
+            .value = "GPU",
+            .help = "none, auto (as many as the image asks for) or a PCI address bound to vfio-pci (repeatable)",
+            .target = &flags->gpus},
            {.flags = "--timing", .help = "say how long the boot took", .target = &flags->timing}},
       .rest_is_command = true,
       .rest = &flags->rest,

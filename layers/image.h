@@ -46,6 +46,7 @@ struct ImageConfig {
   std::uint64_t launch_disk_bytes = 0;
   std::vector<std::uint16_t> launch_ports;
   std::vector<std::string> launch_commands;
+  std::uint32_t launch_gpu = 0;            ///< GPUs of the host that are handed over
   std::optional<Digest> kernel;            ///< blob of the kernel (a bzImage), copied out of the image
   std::string kernel_version;              ///< uname -r; its modules are in usr/lib/modules/VERSION
   std::vector<InstalledPackage> packages;  ///< sorted by name

@@ -153,6 +153,7 @@ Settings settings_of(const ImageConfig& config) {
                     {"launch.cpu", number(config.launch_cpu)},
                     {"launch.memory_bytes", number(config.launch_memory_bytes)},
                     {"launch.disk_bytes", number(config.launch_disk_bytes)},
+                    {"launch.gpu", number(config.launch_gpu)},
                     {"launch.ports", fmt::format("{}", fmt::join(config.launch_ports, ", "))},
                     {"launch.commands", fmt::format("{}", fmt::join(config.launch_commands, "; "))},
                     {"kernel", config.kernel_version},

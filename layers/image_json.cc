@@ -68,6 +68,7 @@ Json launch_json(const ImageConfig& config) {
   launch["disk_bytes"] = config.launch_disk_bytes;
   launch["ports"] = config.launch_ports;
   launch["commands"] = config.launch_commands;
+  if (config.launch_gpu > 0) launch["gpu"] = config.launch_gpu;
   return launch;
 }
 
@@ -77,6 +78,7 @@ void read_launch(const Json& launch, ImageConfig& config) {
   config.launch_disk_bytes = number_at<std::uint64_t>(launch, "disk_bytes");
   for (const auto& port : launch.at("ports")) config.launch_ports.push_back(number<std::uint16_t>(port, "ports"));
   config.launch_commands = launch.at("commands").get<std::vector<std::string>>();
+  if (launch.contains("gpu")) config.launch_gpu = number_at<std::uint32_t>(launch, "gpu");
 }
 
 /// Calls `read`, turning every complaint about the document into Error S015.

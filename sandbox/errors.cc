@@ -1,8 +1,10 @@
 #include "sandbox/errors.h"
 
+#include <cerrno>
 #include <cstring>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -21,6 +23,13 @@ std::string last_lines(const std::vector<std::string>& console) {
   std::string text = "the last lines of the guest's console:";
   for (const auto& line : console) text += fmt::format("\n  | {}", printable(line));
   return text;
+}
+
+std::string how_to_bind(std::string_view address) {
+  return fmt::format(
+      "bind {0}, as root: modprobe vfio-pci; echo vfio-pci >/sys/bus/pci/devices/{0}/driver_override; "
+      "echo {0} >/sys/bus/pci/devices/{0}/driver/unbind; echo {0} >/sys/bus/pci/drivers_probe",
+      printable(address));
 }
 
 }  // namespace
@@ -91,6 +100,57 @@ Error transfer_failed(std::string_view path, std::string_view complaint) {
 
 Error protocol_broken(std::string_view reason) {
   return machine("V013", fmt::format("the guest agent does not speak our protocol: {}", printable(reason)));
+}
+
+Error too_few_gpus(std::size_t wanted, std::size_t bound, const std::vector<std::string>& others) {
+  const auto those = bound == 0 ? std::string("none") : fmt::format("only {}", bound);
+  auto error =
+      machine("V014", fmt::format("the sandbox is to get {} GPU{}, and {} on this machine {} bound to vfio-pci", wanted,
+                                  wanted == 1 ? "" : "s", those, bound > 1 ? "are" : "is"));
+  for (const auto& address : others) error.add_hint(how_to_bind(address));
+  if (others.empty()) error.add_hint("this machine has no other GPU ('lspci -d ::0300' and '::0302' list them)");
+  error.add_hint("'--gpu none' boots without one");
+  return error;
+}
+
+Error no_such_device(std::string_view address) {
+  return machine("V014", fmt::format("this machine has no PCI device {}", printable(address)),
+                 {"'lspci -D' lists the devices with their addresses"});
+}
+
+Error device_not_bound(std::string_view address, std::string_view driver) {
+  return machine("V014",
+                 fmt::format("the PCI device {} is bound to {}, not to vfio-pci", address,
+                             driver.empty() ? std::string("no driver") : fmt::format("'{}'", driver)),
+                 {how_to_bind(address)});
+}
+
+Error no_iommu(std::string_view address) {
+  return machine("V015", fmt::format("the PCI device {} has no IOMMU group: the IOMMU of this machine is off", address),
+                 {"switch on VT-d or AMD-Vi in the firmware, and boot the host with intel_iommu=on (Intel)"});
+}
+
+Error group_in_use(std::string_view address, std::string_view group, std::string_view neighbour,
+                   std::string_view driver) {
+  return machine(
+      "V015",
+      fmt::format("the PCI device {} shares IOMMU group {} with {}, which the host uses with the driver '{}'", address,
+                  group, neighbour, driver),
+      {how_to_bind(neighbour)});
+}
+
+Error vfio_node_unusable(const std::filesystem::path& node, int error_number) {
+  return machine(
+      "V016", fmt::format("'{}' cannot be opened: {}", node.string(), std::strerror(error_number)),
+      {error_number == ENOENT ? std::string("load the driver: modprobe vfio-pci")
+                              : fmt::format("let this user have it: chown {} {}", ::geteuid(), node.string())});
+}
+
+Error memory_lock_limit(std::uint64_t limit_bytes, std::uint64_t needed_bytes) {
+  return machine("V016",
+                 fmt::format("a guest with a device needs {} of locked memory, and this user may lock {}",
+                             format_size(needed_bytes), format_size(limit_bytes)),
+                 {"raise the limit 'memlock' in /etc/security/limits.conf", "or give the VM less memory: --memory"});
 }
 
 }  // namespace blueprint::sandbox

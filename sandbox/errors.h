@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -38,5 +40,17 @@ namespace blueprint::sandbox {
 [[nodiscard]] Error transfer_failed(std::string_view path, std::string_view complaint);
 /// V013: host and guest do not speak the same protocol.
 [[nodiscard]] Error protocol_broken(std::string_view reason);
+/// V014: fewer GPUs are bound to vfio-pci than the guest is to get; `others` are those with another driver or none.
+[[nodiscard]] Error too_few_gpus(std::size_t wanted, std::size_t bound, const std::vector<std::string>& others);
+/// V014: the machine has no such PCI device / its driver is another one; empty = it has none.
+[[nodiscard]] Error no_such_device(std::string_view address);
+[[nodiscard]] Error device_not_bound(std::string_view address, std::string_view driver);
+/// V015: a device cannot be isolated: the machine's IOMMU is off, or `neighbour` of its group works for the host.
+[[nodiscard]] Error no_iommu(std::string_view address);
+[[nodiscard]] Error group_in_use(std::string_view address, std::string_view group, std::string_view neighbour,
+                                 std::string_view driver);
+/// V016: this user may not take devices.
+[[nodiscard]] Error vfio_node_unusable(const std::filesystem::path& node, int error_number);
+[[nodiscard]] Error memory_lock_limit(std::uint64_t limit_bytes, std::uint64_t needed_bytes);
 
 }  // namespace blueprint::sandbox

@@ -10,6 +10,7 @@
 #include "sandbox/qemu.h"
 
 #include <array>
+#include <set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -51,6 +52,16 @@ void add_network(std::vector<std::string>& argv, const QemuOptions& options) {
   add(argv, {"-netdev", netdev, "-device", "virtio-net-pci,netdev=net,romfile=,disable-legacy=on"});
 }
 
+/// Each behind a port of its own, as on a real board: drivers look at the link above their device.
+void add_pci_devices(std::vector<std::string>& argv, const QemuOptions& options) {
+  int number = 0;
+  for (const auto& address : options.pci_devices) {
+    ++number;
+    add(argv, {"-device", fmt::format("pcie-root-port,id=port{0},chassis={0}", number), "-device",
+               fmt::format("vfio-pci,host={},bus=port{}", address, number)});
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> machine_arguments(Accel accel) {
@@ -84,6 +95,7 @@ Command qemu_command(const QemuOptions& options, const QemuFds& fds, const std::
              "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng,disable-legacy=on"});
   add_disk(argv);
   add_network(argv, options);
+  add_pci_devices(argv, options);
   command.stdout_fd = fds.console.get();
   command.stderr_fd = fds.complaints.get();
   command.extra_fds = {
@@ -94,22 +106,24 @@ Command qemu_command(const QemuOptions& options, const QemuFds& fds, const std::
   return command;
 }
 
-bool drop_privileges(Command& command, Accel accel) {
-  if (::geteuid() != 0) return true;
+std::optional<std::filesystem::path> drop_privileges(Command& command,
+                                                     const std::vector<std::filesystem::path>& devices) {
+  if (::geteuid() != 0) return std::nullopt;
+  std::set<gid_t> groups;
+  for (const auto& device : devices) {
+    struct stat status {};
+    if (::stat(device.c_str(), &status) != 0 || (status.st_mode & 0006) == 0006) continue;
+    if ((status.st_mode & 0060) != 0060 || status.st_gid == 0) return device;
+    groups.insert(status.st_gid);
+  }
   std::vector<std::string> argv = {require_program("setpriv", "util-linux").string(),
                                    fmt::format("--reuid={}", kNobody), fmt::format("--regid={}", kNobody),
                                    "--no-new-privs", "--bounding-set=-all",
                                    // Changing the user clears the signal that base/process asked for.
                                    "--pdeathsig=KILL"};
-  struct stat device {};
-  if (accel == Accel::Kvm && ::stat("/dev/kvm", &device) == 0 && (device.st_mode & 0006) != 0006) {
-    if ((device.st_mode & 0060) != 0060 || device.st_gid == 0) return false;
-    argv.push_back(fmt::format("--groups={}", device.st_gid));
-  } else {
-    argv.emplace_back("--clear-groups");
-  }
+  argv.push_back(groups.empty() ? std::string("--clear-groups") : fmt::format("--groups={}", fmt::join(groups, ",")));
   command.argv.insert(command.argv.begin(), argv.begin(), argv.end());
-  return true;
+  return std::nullopt;
 }
 
 std::string kernel_arguments(std::string_view hostname, Accel accel, std::string_view machine_id) {

@@ -35,6 +35,7 @@ struct QemuOptions {
   bool network = true;
   std::vector<std::pair<std::uint16_t, std::uint16_t>> ports;  ///< (host, guest); no host port is 0
   std::string kernel_arguments;
+  std::vector<std::string> pci_devices;  ///< addresses; each is bound to vfio-pci
 };
 
 /// Machine, processor and accelerator; the KVM probe uses the same, so that its answer holds for real guests.
@@ -44,9 +45,11 @@ struct QemuOptions {
 [[nodiscard]] Command qemu_command(const QemuOptions& options, const QemuFds& fds,
                                    const std::filesystem::path& program);
 
-/// `command` run as an unprivileged user when this process is root (setpriv, which is part of util-linux). With KVM the
-/// group of /dev/kvm is kept; where that is not enough to open it, privileges stay and false is returned.
-bool drop_privileges(Command& command, Accel accel);
+/// `command` run as an unprivileged user when this process is root (setpriv and prlimit, which are parts of
+/// util-linux). The groups of `devices`, which it opens by name, are kept; where that is not enough to open one,
+/// privileges stay and that one is returned.
+std::optional<std::filesystem::path> drop_privileges(Command& command,
+                                                     const std::vector<std::filesystem::path>& devices);
 
 /// The kernel's command line for a guest.
 [[nodiscard]] std::string kernel_arguments(std::string_view hostname, Accel accel, std::string_view machine_id);

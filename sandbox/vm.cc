@@ -19,6 +19,7 @@
 #include "sandbox/exec_session.h"
 #include "sandbox/qemu.h"
 #include "sandbox/qmp.h"
+#include "sandbox/vfio.h"
 #include "sandbox/vm_boot.h"
 #include "sandbox/wakeup.h"
 
@@ -71,13 +72,17 @@ struct Vm::State {
 void Vm::State::start(Events& events, const std::stop_token& stop) {
   const auto began = Clock::now();
   const auto program = require_program("qemu-system-x86_64", "qemu-system-x86");
+  const auto vfio = vfio_nodes("/sys", config.pci_devices);
+  check_vfio_access(vfio, config.memory_bytes);
   accel = choose_accel(config.accel, config.cache, program, events, stop);
   VmParts parts = prepare_vm(config, accel);
   for (const auto& [host, guest] : parts.options.ports) ports[guest] = host;
   complaints = parts.complaints;
   Command command = qemu_command(parts.options, parts.qemu, program);
-  if (!drop_privileges(command, accel)) {
-    events.note("qemu runs as root, because only root may use /dev/kvm here");
+  std::vector<std::filesystem::path> devices = vfio;
+  if (accel == Accel::Kvm) devices.emplace_back("/dev/kvm");
+  if (const auto device = drop_privileges(command, devices)) {
+    events.note(fmt::format("qemu runs as root, because only root may use {} here", device->string()));
   }
   qmp = std::make_unique<Qmp>(std::move(parts.qmp));
   console = std::make_unique<ConsoleReader>(std::move(parts.console), config.state / "console.log",

@@ -40,6 +40,7 @@ struct VmConfig {
   std::filesystem::path state;  ///< an empty directory of this VM: overlay, sockets, console log
   std::chrono::seconds boot_timeout{120};
   bool network = true;
+  std::vector<std::string> pci_devices;  ///< addresses (0000:65:00.0) of the host's devices that the guest gets
 };
 
 struct ExecRequest {

@@ -180,7 +180,8 @@ VmParts prepare_vm(const VmConfig& config, Accel accel) {
                    .accel = accel,
                    .cpus = config.cpus,
                    .memory_bytes = config.memory_bytes,
-                   .network = config.network};
+                   .network = config.network,
+                   .pci_devices = config.pci_devices};
   parts.options.kernel_arguments = kernel_arguments(config.name, accel, random_machine_id());
   for (const auto& [host, guest] : config.ports) parts.options.ports.emplace_back(free_port(host), guest);
   return parts;

@@ -219,6 +219,7 @@ Launch bind_launch(const Reader& reader) {
                 .disk_bytes = reader.size_bytes("disk"),
                 .commands = reader.texts("commands")};
   if (const auto cpu = reader.integer("cpu")) launch.cpu = static_cast<std::uint32_t>(*cpu);
+  if (const auto gpu = reader.integer("gpu")) launch.gpu = static_cast<std::uint32_t>(*gpu);
   for (const std::int64_t port : reader.integers("ports")) launch.ports.push_back(static_cast<std::uint16_t>(port));
   return launch;
 }

@@ -202,6 +202,7 @@ YamlValue launch(const Launch& launch) {
   if (launch.cpu) map.add("cpu", number(*launch.cpu));
   if (launch.memory_bytes) map.add("memory", size(*launch.memory_bytes));
   if (launch.disk_bytes) map.add("disk", size(*launch.disk_bytes));
+  if (launch.gpu) map.add("gpu", number(*launch.gpu));
   YamlValue ports = YamlValue::list();
   for (const std::uint16_t port : launch.ports) ports.add(number(port));
   map.add("ports", std::move(ports));

@@ -76,6 +76,7 @@ constexpr Type kAge{.expects = "a number of hours, days or weeks such as 12h, 7d
 constexpr Type kPort{.form = Form::Integer, .expects = "a port", .min = 1, .max = 65535};
 constexpr Type kId{.form = Form::Integer, .expects = "a number", .min = 1, .max = 4294967294};
 constexpr Type kCpu{.form = Form::Integer, .expects = "a number of processors", .min = 1, .max = 512};
+constexpr Type kGpus{.form = Form::Integer, .expects = "a number of GPUs", .min = 0, .max = 16};
 constexpr Type kStrip{.form = Form::Integer, .expects = "a number of leading directories", .min = 0, .max = 64};
 constexpr Type kExitCode{.form = Form::Integer, .expects = "an exit code", .min = 0, .max = 255};
 constexpr Type kInteger{.form = Form::Integer, .expects = "a whole number", .min = INT64_MIN, .max = INT64_MAX};
@@ -294,6 +295,7 @@ constexpr Key kLaunchKeys[] = {
     {"cpu", &kCpu, "Virtual processors."},
     {"memory", &kMemory, "Memory."},
     {"disk", &kDisk, "Size of the root filesystem."},
+    {"gpu", &kGpus, "GPUs of the host that are handed over as PCI devices; the host binds them to vfio-pci."},
     {"ports", &kPorts, "TCP ports of the sandbox that are forwarded to the host's loopback.", Need::Optional, "[]"},
     {"commands", &kCommands, "Commands that run when a sandbox starts.", Need::Optional, "[]"},
 };

@@ -132,6 +132,7 @@ struct Launch {
   std::optional<std::uint64_t> disk_bytes;
   std::vector<std::uint16_t> ports;
   std::vector<std::string> commands;
+  std::optional<std::uint32_t> gpu;  ///< how many GPUs of the host are handed over
 };
 
 struct RecipeTest {

@@ -28,6 +28,7 @@ ImageConfig full_config(Store& store) {
   config.launch_disk_bytes = 20ULL << 30;
   config.launch_ports = {8080, 443};
   config.launch_commands = {"serve --all"};
+  config.launch_gpu = 2;
   config.kernel = store.add_blob("a kernel");
   config.kernel_version = "6.1.0-13-amd64";
   config.packages = {{"bash", "5.2.15-2+b2", "amd64"}, {"zlib1g", "1:1.2.13", "amd64"}};

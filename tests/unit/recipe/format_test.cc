@@ -77,6 +77,7 @@ class RandomRecipe {
     if (chance()) launch.memory_bytes = (64u << 20) + below(1u << 30);
     if (chance()) launch.disk_bytes = std::uint64_t{1} << (24 + below(20));
     if (chance()) launch.ports = {static_cast<std::uint16_t>(1 + below(65535))};
+    if (chance()) launch.gpu = static_cast<std::uint32_t>(below(17));
     if (chance()) launch.commands = {script()};
     return launch;
   }
