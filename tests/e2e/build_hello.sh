@@ -3,8 +3,7 @@
 . "$(dirname "$0")/../support/e2e.sh"
 need_root
 mkdir -p "$E2E_FIXTURES"
-. /etc/os-release
-if [ "$ID ${VERSION_CODENAME:-}" != "debian bookworm" ]; then
+if ! on_debian_12; then
   echo "this host is not Debian 12, so its mirror is not known" >"$E2E_FIXTURES/hello.skipped"
   skip "$(cat "$E2E_FIXTURES/hello.skipped")"
 fi

@@ -51,6 +51,14 @@ skip() {
 need_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 need() { for program in "$@"; do command -v "$program" >/dev/null || skip "needs the program $program"; done; }
 
+on_debian_12() { [ "$(. /etc/os-release && echo "$ID ${VERSION_CODENAME:-}")" = "debian bookworm" ]; }
+
+# catalog DIRECTORY: where `blueprint` finds recipes and fragments by name.
+catalog() {
+  mkdir -p "$HOME/.config/blueprint"
+  printf 'catalogs: ["%s"]\n' "$1" >"$HOME/.config/blueprint/config.yaml"
+}
+
 # Processes that this script started and that still run, this one and its server not counted.
 left_processes() {
   local place pid
@@ -157,6 +165,13 @@ write_recipe() {
 use_hello() {
   [ -f "$E2E_FIXTURES/hello.built" ] || skip "the image hello could not be built: $(cat "$E2E_FIXTURES/hello.skipped" 2>/dev/null || echo 'run its fixture first')"
   export BLUEPRINT_STORE=$E2E_FIXTURES/hello-store
+}
+# use_catalog: the store with the catalog's Debian images that ctest made once (see build_catalog.sh), and the catalog they came from.
+use_catalog() {
+  [ -f "$E2E_FIXTURES/catalog.built" ] ||
+    skip "the catalog could not be built: $(cat "$E2E_FIXTURES/catalog.skipped" 2>/dev/null || echo 'run its fixture first')"
+  catalog "$E2E_FIXTURES/catalog"
+  export BLUEPRINT_STORE=$E2E_FIXTURES/catalog-store
 }
 # use_tiny: a copy of the store with the image "tiny", whose recipe is tiny.yaml here, and its archive served.
 use_tiny() {
