@@ -3,8 +3,7 @@
 # base-files that ships the merged links, one key. Also from its snapshot path, to the same image.
 . "$(dirname "$0")/../support/e2e.sh"
 need_root
-. /etc/os-release
-[ "$ID ${VERSION_CODENAME:-}" = "debian bookworm" ] || skip "the archive is made of Debian 12 packages, from a Debian 12 host's sources"
+on_debian_12 || skip "the archive is made of Debian 12 packages, from a Debian 12 host's sources"
 stamp=20260801T000000Z
 python3 "$SUPPORT/archive/make_archive.py" ubuntu-shaped archive --cache "${E2E_DEBS:-$E2E_FIXTURES/debian-debs}" --snapshot $stamp \
   --components main restricted universe multiverse \

@@ -28,13 +28,21 @@ ID=ubuntu
 ID_LIKE=debian
 UBUNTU_CODENAME=noble
 """
-# Ubuntu's names for what Debian calls otherwise: an empty package that depends on Debian's.
+# Ubuntu's names for what Debian calls otherwise: an empty package that depends on Debian's. Where Debian has nothing like it, on
+# what it would depend on.
 ALIASES = {
-    "linux-image-virtual": "linux-image-cloud-amd64",
+    "docker-buildx": "docker.io",
+    "docker-compose-v2": "docker-compose",
+    "libnvidia-compute-550-server": "libcuda1",
     "linux-image-kvm": "linux-image-cloud-amd64",
+    "linux-image-virtual": "linux-image-cloud-amd64",
+    "linux-modules-nvidia-550-server-generic": "linux-image-cloud-amd64",
+    "nvidia-utils-550-server": "nvidia-smi",
     "ubuntu-keyring": "debian-archive-keyring",
     "ubuntu-minimal": "apt",
 }
+# Debian's components and Ubuntu's.
+COMPONENTS = {"contrib": "multiverse", "non-free": "restricted", "non-free-firmware": "restricted"}
 
 
 def debian_sources():
@@ -44,6 +52,11 @@ def debian_sources():
     if not found:
         raise deb_file.ArchiveError("this machine's apt sources name no Debian mirror")
     return found
+
+
+def with_all_components(sources):
+    """The text of apt sources, of either form, with the components that Debian keeps apart."""
+    return re.sub(r"^(Components:.*|deb .*/debian.*) main\b.*$", r"\1 main contrib non-free non-free-firmware", sources, flags=re.MULTILINE)
 
 
 class Apt:
@@ -57,7 +70,7 @@ class Apt:
             old.unlink()
         for number, source in enumerate(debian_sources()):
             suffix = source.suffix if source.suffix in (".list", ".sources") else ".list"
-            (cache / "parts" / f"{number}{suffix}").write_text(source.read_text())
+            (cache / "parts" / f"{number}{suffix}").write_text(with_all_components(source.read_text()))
         (cache / "status").touch()
         self.archives = cache / "archives"
         self.options = [f"-o{key}={value}" for key, value in {
@@ -78,7 +91,7 @@ class Apt:
 
     def download(self, packages):
         """The .debs of `packages`, of everything essential, and of all that they depend on."""
-        if not any((self.archives.parent / "lists").glob("*Packages*")):
+        if not any((self.archives.parent / "lists").glob("*_non-free_*Packages*")):
             self.run("update")
         wanted = ["--no-install-recommends", "install", "?essential", "apt", *packages]
         self.run("--download-only", *wanted)
@@ -145,6 +158,11 @@ def suites_of(control):
     return ["noble-updates", "noble-security"] if second else ["noble-updates"]
 
 
+def component_of(control):
+    """Ubuntu's component for a package: by Debian's own, which is the first word of its section."""
+    return COMPONENTS.get(control.get("Section", "").split("/")[0], "main")
+
+
 def fill(archive, packages, cache):
     aliases = {name: target for name, target in ALIASES.items() if name in packages}
     real = [package for package in packages if package not in aliases] + list(aliases.values())
@@ -157,7 +175,7 @@ def fill(archive, packages, cache):
         fields = subprocess.run(["dpkg-deb", "-f", str(path)], stdout=subprocess.PIPE, check=True, text=True).stdout
         control = next(deb_file.parse_stanzas(fields))
         for suite in suites_of(control):
-            archive.add(control, path.read_bytes(), suite)
+            archive.add(control, path.read_bytes(), suite, component_of(control))
     for name, target in aliases.items():
         package = deb_file.from_stanza({"Package": name, "Depends": target, "Compression": "zst"})
         archive.add(package.control, deb_file.pack(package))
