@@ -236,7 +236,14 @@ LockUpdate update_lock(const LockRequest& request, layers::Store& store, ThreadP
   auto made = resolve_lock(request, update.before ? &*update.before : nullptr, scope, store, pool, events, stop);
   update.now = std::move(made.lock);
   update.facts = std::move(made.facts);
-  write_file_atomic(update.path, packages::format_lock(update.now));
+  try {
+    write_file_atomic(update.path, packages::format_lock(update.now));
+  } catch (Error& failure) {
+    failure.add_hint(
+        "a lock is written beside its recipe, to be committed with it: make it where that directory may be "
+        "written, or build a copy of the recipe");
+    throw;
+  }
   return update;
 }
 

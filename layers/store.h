@@ -75,9 +75,6 @@ class Store {
   void put_key(const Digest& key, const KeyEntry& entry);
   /// The entries written last whose record has the given "recipe" and "layer" names, newest first: to explain a miss.
   [[nodiscard]] std::vector<KeyEntry> recent_keys(std::string_view recipe, std::string_view layer) const;
-  /// Waits until no other process has this lock: of two builds of one layer, the second then finds what the first
-  /// stored.
-  [[nodiscard]] FileLock lock_key(const Digest& key) const;
 
   /// Writes config and manifest; returns the manifest's digest. Deterministic: same arguments, same bytes. What the
   /// layers cite is found out from their indices. Throws Error S010 when a layer, a cited blob or the kernel is not in

@@ -125,8 +125,4 @@ std::vector<Store::KeyEntry> Store::recent_keys(std::string_view recipe, std::st
   return entries;
 }
 
-FileLock Store::lock_key(const Digest& key) const {
-  return FileLock(root_ / "locks" / fmt::format("key-{}", key.hex()), FileLock::Mode::Exclusive);
-}
-
 }  // namespace blueprint::layers
