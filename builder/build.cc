@@ -8,7 +8,6 @@
 #include "builder/build.h"
 
 #include <chrono>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -19,6 +18,7 @@
 #include "builder/explain_miss.h"
 #include "builder/image_assembly.h"
 #include "builder/image_documents.h"
+#include "builder/layer_lock.h"
 #include "builder/make_step.h"
 #include "builder/policy.h"
 #include "builder/recipe_tests.h"
@@ -26,26 +26,10 @@
 #include "builder/steps/command_step.h"
 #include "builder/steps/failed_root.h"
 #include "layers/layer_writer.h"
-#include "layers/store_lease.h"
 #include "layers/tag_name.h"
 
 namespace blueprint::builder {
 namespace {
-
-/// Held while a layer is built, so that of two builds of it the second finds what the first stored.
-UniqueFd lock_layer(const layers::Store& store, const Digest& key, const std::string& name, Events& events,
-                    std::stop_token stop) {
-  // Under this name gc finds it when it is old.
-  const auto path = store.root() / "locks" / ("key-" + key.hex());
-  bool told = false;
-  while (true) {
-    if (UniqueFd lock = layers::lock_named_file(path, layers::Wait::No)) return lock;
-    if (stop.stop_requested()) throw Interrupted{};
-    if (!told) events.note(fmt::format("waiting for another build of layer '{}'", name));
-    told = true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-}
 
 const layers::ImageRecord* image_of(const steps::Images& images, const std::string& name) {
   const auto found = images.find(name);

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "builder/image_assembly.h"
+#include "builder/layer_lock.h"
 #include "builder/parent_image.h"
 #include "builder/plan/key_record.h"
 #include "builder/recipe_lock.h"
@@ -217,9 +218,9 @@ layers::ImageRecord import_oci_image(const recipe::Text& name, const std::string
   const auto image = open_image(name, directory);
   const auto key = key_of(image);
   auto entry = store.find_key(key.digest());
-  std::optional<FileLock> lock;
+  UniqueFd lock;
   if (!entry) {
-    lock.emplace(store.lock_key(key.digest()));
+    lock = lock_layer(store, key.digest(), kBaseLayer, events, stop);
     entry = store.find_key(key.digest());  // somebody may have read it meanwhile
   }
   if (!entry) {
