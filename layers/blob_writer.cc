@@ -78,6 +78,11 @@ std::vector<std::uint32_t> BlobWriter::renumber() {
   std::vector<Digest> blobs;
   for (const std::uint32_t old : order) {
     Frame frame = frames_[old];
+    if (dropped_.contains(old)) {
+      if (const auto found = by_digest_.find(frame.digest); found != by_digest_.end() && found->second == old)
+        by_digest_.erase(found);
+      continue;
+    }
     if (frame.blob != 0) {
       const Digest& blob = blobs_[frame.blob - 1];
       const auto [known, is_new] = blob_numbers_.emplace(blob, static_cast<std::uint32_t>(blobs.size() + 1));
@@ -88,6 +93,7 @@ std::vector<std::uint32_t> BlobWriter::renumber() {
     by_digest_[frame.digest] = numbers[old];
     frames.push_back(frame);
   }
+  dropped_.clear();
   frames_ = std::move(frames);
   blobs_ = std::move(blobs);
   return numbers;

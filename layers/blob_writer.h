@@ -36,8 +36,11 @@ class BlobWriter {
 
   /// Appends a frame that was cited: from now on it is this blob's own.
   void absorb(std::uint32_t number, std::span<const std::byte> compressed);
-  /// Puts the table in the order that an index has (own frames as they lie in the blob) after absorb(), and forgets
-  /// blobs that no frame is in any more. Returns the new number of each frame by its old one.
+  /// Takes a cited frame that nothing uses any more out of the table, with the next renumber().
+  void drop(std::uint32_t number) { dropped_.insert(number); }
+  /// Puts the table in the order that an index has (own frames as they lie in the blob) after absorb() and drop(), and
+  /// forgets blobs that no frame is in any more. No frame may be stored between absorb() and this. Returns the new
+  /// number of each frame by its old one; of a dropped one it means nothing.
   [[nodiscard]] std::vector<std::uint32_t> renumber();
 
   [[nodiscard]] const std::vector<Frame>& frames() const { return frames_; }
@@ -65,6 +68,7 @@ class BlobWriter {
   std::unordered_map<Digest, std::uint32_t, DigestHash> by_digest_;
   std::unordered_map<Digest, std::uint32_t, DigestHash> blob_numbers_;
   std::unordered_set<std::uint32_t> absorbed_;  ///< numbers of frames, until renumber()
+  std::unordered_set<std::uint32_t> dropped_;   ///< the same
 };
 
 }  // namespace blueprint::layers

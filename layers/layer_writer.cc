@@ -335,14 +335,19 @@ std::unordered_set<Digest, DigestHash> Writing::blobs_of_parent() const {
 }
 
 void Writing::repack_cited() {
-  const Repacked repacked = repack(blob_, store_, blobs_of_parent());
+  const LiveBlocks live(blob_.frames().size(), recorder_->extents());
+  const Repacked repacked = repack(blob_, store_, live, blobs_of_parent());
   result_.stored_bytes = recorder_->stored_bytes() + repacked.copied_bytes;
   result_.cited_bytes = recorder_->cited_bytes();
   if (repacked.numbers.empty()) return;
-  for (Extent& extent : recorder_->extents()) extent.frame = repacked.numbers[extent.frame];
+  const auto follow = [&](std::uint32_t& frame, std::uint32_t& block) {
+    if (repacked.trimmed[frame]) block = live.rank(frame, block);
+    frame = repacked.numbers[frame];
+  };
+  for (Extent& extent : recorder_->extents()) follow(extent.frame, extent.frame_block);
   for (PlannedChange& planned : changes_) {
     for (DataPiece& piece : planned.change.pieces) {
-      if (piece.frame != DataPiece::kHole) piece.frame = repacked.numbers[piece.frame];
+      if (piece.frame != DataPiece::kHole) follow(piece.frame, piece.first_block);
     }
   }
 }
