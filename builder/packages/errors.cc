@@ -116,6 +116,19 @@ Error expired_key(std::string_view url, std::string_view key, std::string_view k
               {"upgrade the keyring package of the distribution"});
 }
 
+Error signed_by_another(std::string_view url, std::string_view wanted, std::string_view signer,
+                        const SourceSpan& where) {
+  const std::string message =
+      !signer.empty() && wanted.ends_with(signer)
+          ? fmt::format("{} is signed by the key {}, which is in no keyring of this machine", redact_url(url), wanted)
+          : fmt::format("{} is signed by key {}, not by {} that the recipe names", redact_url(url), printable(signer),
+                        wanted);
+  return at(where, "P025", message,
+            {"the key must be in a keyring of this machine: put it, as NAME.gpg or armoured as NAME.asc, into "
+             "/etc/apt/keyrings",
+             "if the repository has a new key and you trust it, name that one's fingerprint in the recipe"});
+}
+
 Error not_signed(std::string_view url, std::string_view messages) {
   auto error = make(ErrorKind::Network, "P023", fmt::format("{} is not signed", redact_url(url)), {kMirrorMayBeWrong});
   for (const auto& line : split(messages, '\n')) {

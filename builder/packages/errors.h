@@ -26,9 +26,11 @@ namespace blueprint::packages {
 [[nodiscard]] Error no_such_suite(std::string_view url, std::string_view suite, const SourceSpan& where);      // P015
 [[nodiscard]] Error bad_signature(std::string_view url, std::string_view key);                                 // P020
 [[nodiscard]] Error unknown_key_signed(std::string_view url, std::string_view key, std::string_view keyring);  // P021
-[[nodiscard]] Error expired_key(std::string_view url, std::string_view key, std::string_view keyring);         // P022
-[[nodiscard]] Error not_signed(std::string_view url, std::string_view messages);                               // P023
-[[nodiscard]] Error revoked_key(std::string_view url, std::string_view key);                                   // P024
+[[nodiscard]] Error signed_by_another(std::string_view url, std::string_view wanted, std::string_view signer,
+                                      const SourceSpan& where);                                         // P025
+[[nodiscard]] Error expired_key(std::string_view url, std::string_view key, std::string_view keyring);  // P022
+[[nodiscard]] Error not_signed(std::string_view url, std::string_view messages);                        // P023
+[[nodiscard]] Error revoked_key(std::string_view url, std::string_view key);                            // P024
 
 // Package indices.
 [[nodiscard]] Error no_such_component(std::string_view url, std::string_view component, std::string_view architecture,

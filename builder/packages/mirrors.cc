@@ -118,4 +118,17 @@ fs::path Mirrors::keyring(std::string_view distribution) const {
   throw keyring_missing(distribution, usual.string());
 }
 
+std::vector<fs::path> Mirrors::keyrings() const {
+  std::vector<fs::path> found;
+  for (const auto& directory : {host_keyrings, host_sources / "keyrings", host_sources / "trusted.gpg.d"}) {
+    std::error_code missing;
+    for (const auto& entry : fs::directory_iterator(directory, missing)) {
+      const auto extension = entry.path().extension();
+      if (extension == ".gpg" || extension == ".asc") found.push_back(entry.path());
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 }  // namespace blueprint::packages

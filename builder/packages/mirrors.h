@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace blueprint::packages {
 
@@ -28,6 +29,9 @@ struct Mirrors {
   /// The distribution's own keyring on this host ("ubuntu" or "debian"): what the host's apt sources say, else the
   /// usual place. Throws Error P010 that names the package to install when there is none.
   [[nodiscard]] std::filesystem::path keyring(std::string_view distribution) const;
+  /// All keyrings of this host, for keys that are named by fingerprint: those that packages bring and those that its
+  /// administrator put beside the apt sources. Sorted.
+  [[nodiscard]] std::vector<std::filesystem::path> keyrings() const;
 };
 
 }  // namespace blueprint::packages

@@ -1,6 +1,7 @@
 #include "builder/packages/repository.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/text.h"
 #include "builder/packages/errors.h"
@@ -25,6 +26,16 @@ Pocket pocket_of(const recipe::Distribution& distribution, const std::string& po
     return {distribution.id == "debian" ? "debian-security" : distribution.id, release + "-security"};
   }
   throw unknown_pocket(pocket, distribution.where);
+}
+
+/// 40 hexadecimal digits, in capitals as gpgv writes them; empty for a path.
+std::string fingerprint_of(std::string_view key) {
+  constexpr std::size_t kDigits = 40;
+  if (key.size() != kDigits || key.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) return "";
+  std::string text(key);
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
 }
 
 /// A path of the recipe is relative to the file that says it.
@@ -63,19 +74,23 @@ std::vector<RepositorySource> plan_repositories(const recipe::Distribution& dist
                                   : mirrors.snapshot_url(pocket.archive, distribution.snapshot),
                        .suite = pocket.suite,
                        .components = components,
-                       .keyring = keyring,
+                       .keyrings = {keyring},
+                       .fingerprint = {},
                        .snapshot = distribution.snapshot,
                        .where = distribution.where});
   }
   for (const auto& repository : distribution.repositories) {
-    const fs::path key = beside(repository.key);
-    if (!fs::exists(key)) throw keyring_not_found(key.string(), repository.key.where);
+    const std::string fingerprint = fingerprint_of(repository.key.value);
+    const auto keyrings = fingerprint.empty() ? std::vector{beside(repository.key)} : mirrors.keyrings();
+    if (fingerprint.empty() && !fs::exists(keyrings.front()))
+      throw keyring_not_found(keyrings.front().string(), repository.key.where);
     for (const auto& suite : repository.suites) {
       sources.push_back({.name = repository.uri.value,
                          .url = repository.uri.value,
                          .suite = suite,
                          .components = repository.components,
-                         .keyring = key,
+                         .keyrings = keyrings,
+                         .fingerprint = fingerprint,
                          .snapshot = {},
                          .where = repository.where});
     }

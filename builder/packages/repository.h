@@ -18,7 +18,8 @@ struct RepositorySource {
   std::string url;    ///< base: "dists/" and "pool/" lie below
   std::string suite;  ///< ends in '/' for a flat repository, which has no components
   std::vector<std::string> components;
-  std::filesystem::path keyring;
+  std::vector<std::filesystem::path> keyrings;  ///< whose keys are trusted
+  std::string fingerprint;                      ///< when not empty, of all those keys only the one with this primary
   std::string snapshot;  ///< empty = the archive as it is now; else neither Valid-Until nor the expiry of keys is held
                          ///< against it
   SourceSpan where;      ///< what the recipe says about it

@@ -6,8 +6,11 @@
 
 #include "builder/packages/repository_signature.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -20,8 +23,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Verdict {
-  std::string good;     ///< fingerprint of the primary key of a valid signature
-  std::string expired;  ///< the same, but key or signature has expired
+  std::vector<std::string> good;  ///< fingerprints of the primary keys of valid signatures
+  std::string expired;            ///< the same, but key or signature has expired
   std::string bad;
   std::string unknown;  ///< key id that is not in the keyring
   std::string revoked;
@@ -51,18 +54,30 @@ Verdict parse_status(std::string_view text) {
     if (word == "BADSIG") verdict.bad = key;
     if (word == "NO_PUBKEY") verdict.unknown = key;
     if (word == "REVKEYSIG") verdict.revoked = key;
-    if (word == "VALIDSIG" && kind == "GOODSIG") verdict.good = primary_fingerprint(words);
+    if (word == "VALIDSIG" && kind == "GOODSIG") verdict.good.push_back(primary_fingerprint(words));
     if (word == "VALIDSIG" && (kind == "EXPKEYSIG" || kind == "EXPSIG")) verdict.expired = primary_fingerprint(words);
   }
   return verdict;
 }
 
+/// Whether the recipe asks for a certain key, and the text is signed, but not with it.
+bool is_by_another(const Verdict& verdict, const RepositorySource& source) {
+  if (source.fingerprint.empty() || verdict.expired == source.fingerprint) return false;
+  return std::find(verdict.good.begin(), verdict.good.end(), source.fingerprint) == verdict.good.end();
+}
+
 /// The fingerprint that vouches for the text; throws when none does.
 std::string judge(const Verdict& verdict, const RepositorySource& source, std::string_view url,
                   std::string_view messages) {
-  const std::string keyring = source.keyring.string();
+  const std::string keyring =
+      source.fingerprint.empty() ? source.keyrings.front().string() : "the keyrings of this machine";
   if (!verdict.bad.empty()) throw bad_signature(url, verdict.bad);
-  if (!verdict.good.empty()) return verdict.good;
+  if (verdict.any && is_by_another(verdict, source)) {
+    throw signed_by_another(url, source.fingerprint, verdict.good.empty() ? verdict.unknown : verdict.good.back(),
+                            source.where);
+  }
+  if (!source.fingerprint.empty() && !verdict.good.empty()) return source.fingerprint;
+  if (!verdict.good.empty()) return verdict.good.back();
   if (!verdict.revoked.empty()) throw revoked_key(url, verdict.revoked);
   if (!verdict.expired.empty()) {
     // Keys of a dated copy have often expired since; what they signed was right then.
@@ -97,7 +112,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
 }
 
 /// gpgv reads only binary keyrings; repositories hand out armoured ones.
-std::string dearmor(const std::string& text, const RepositorySource& source) {
+std::string dearmor(const std::string& text, const fs::path& keyring, const RepositorySource& source) {
   std::string body;
   enum class Place { Outside, Headers, Data } place = Place::Outside;
   std::string out;
@@ -108,7 +123,7 @@ std::string dearmor(const std::string& text, const RepositorySource& source) {
       body.clear();
     } else if (line.starts_with("-----END PGP") && place == Place::Data) {
       const auto bytes = decode_base64(body);
-      if (!bytes) throw keyring_not_found(source.keyring.string(), source.where);
+      if (!bytes) throw keyring_not_found(keyring.string(), source.where);
       out += *bytes;
       place = Place::Outside;
     } else if (place == Place::Headers && line.empty()) {
@@ -120,24 +135,31 @@ std::string dearmor(const std::string& text, const RepositorySource& source) {
   return out;
 }
 
-/// The keyring in the form that gpgv reads: itself, or a binary copy in `scratch`.
-fs::path binary_keyring(const RepositorySource& source, const fs::path& scratch) {
-  const std::string text = read_file(source.keyring);
-  if (text.find("-----BEGIN PGP") == std::string::npos) return fs::absolute(source.keyring);
-  const fs::path copy = scratch / "keyring.gpg";
-  AtomicFile file(copy);
-  file.write(dearmor(text, source));
-  file.commit(Durable::No);
-  return copy;
+/// The keyrings in the form that gpgv reads: themselves, or binary copies in `scratch`.
+std::vector<std::string> keyring_arguments(const RepositorySource& source, const fs::path& scratch) {
+  std::vector<std::string> arguments;
+  for (const auto& keyring : source.keyrings) {
+    const std::string text = read_file(keyring);
+    fs::path binary = fs::absolute(keyring);
+    if (text.find("-----BEGIN PGP") != std::string::npos) {
+      binary = scratch / fmt::format("keyring-{}.gpg", arguments.size());
+      AtomicFile file(binary);
+      file.write(dearmor(text, keyring, source));
+      file.commit(Durable::No);
+    }
+    arguments.insert(arguments.end(), {"--keyring", binary.string()});
+  }
+  return arguments;
 }
 
 /// Runs gpgv; stdout is the signed text when `arguments` ask for it.
 VerifiedText run_gpgv(const std::vector<std::string>& arguments, const RepositorySource& source, std::string_view url,
                       const fs::path& scratch, const std::stop_token& stop) {
   Command command{.argv = {require_program("gpgv", "gpgv").string(), "--homedir", scratch.string(), "--status-fd", "2",
-                           "--ignore-time-conflict", "--weak-digest", "SHA1", "--weak-digest", "RIPEMD160", "--keyring",
-                           binary_keyring(source, scratch).string()},
+                           "--ignore-time-conflict", "--weak-digest", "SHA1", "--weak-digest", "RIPEMD160"},
                   .environment = std::vector<std::string>{"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}};
+  const auto keyrings = keyring_arguments(source, scratch);
+  command.argv.insert(command.argv.end(), keyrings.begin(), keyrings.end());
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   const Finished finished = run(command, {}, stop);
   return {.text = finished.out, .fingerprint = judge(parse_status(finished.err), source, url, finished.err)};

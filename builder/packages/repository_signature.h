@@ -15,8 +15,9 @@ struct VerifiedText {
 };
 
 /// Verifies a clear-signed InRelease file with gpgv and `source`'s keyring, as apt does: one good signature is enough,
-/// one bad one is fatal. Throws Error P020 (bad signature), P021 (unknown key), P022 (expired key or signature), P023
-/// (not signed). `scratch` is a directory for temporary files.
+/// one bad one is fatal; where the source names a fingerprint, only a signature by that key is. Throws Error P020 (bad
+/// signature), P021 (unknown key), P022 (expired key or signature), P023 (not signed), P025 (signed by another key).
+/// `scratch` is a directory for temporary files.
 [[nodiscard]] VerifiedText verify_inrelease(std::string_view inrelease, const RepositorySource& source,
                                             const std::filesystem::path& scratch, std::stop_token stop);
 

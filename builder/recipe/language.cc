@@ -134,7 +134,7 @@ constexpr Key kRepositoryKeys[] = {
      Need::Required},
     {"components", &kWords, "Components of each suite.", Need::Required},
     {"key", &kRelativePath,
-     "A keyring beside the recipe, or the fingerprint (40 digits) of the key that signs the repository.",
+     "A keyring beside the recipe, or the fingerprint (40 digits) of a key in the keyrings of the building machine.",
      Need::Required},
 };
 constexpr Object kRepository{"repository", "A third-party apt repository.", kRepositoryKeys};

@@ -141,3 +141,30 @@ TEST_CASE("a stop request interrupts a resolution that waits for a mirror") {
   });
   CHECK_THROWS_AS(resolve(archive.request(), stop.get_token()), Interrupted);
 }
+
+TEST_CASE("a repository whose key is named by its fingerprint must be signed by that key") {
+  Archive archive(kBaseSpec);
+  const std::string fingerprint(trim(read_file(archive.path() / "fingerprint")));
+  const TempDir host;
+  const auto with_key = [&](const std::string& key) {
+    auto request = archive.request();
+    request.mirrors.host_keyrings = host.path();
+    request.mirrors.host_sources = host.path() / "apt";
+    request.distribution.repositories.push_back({.uri = {archive.url() + "/debian", {}},
+                                                 .suites = {"bookworm"},
+                                                 .components = {"main"},
+                                                 .key = {key, {}},
+                                                 .where = {.file = "recipe.yaml", .line = 7, .column = 5}});
+    return failure_of([&] {
+      const auto resolution = resolve(request);
+      CHECK(resolution.repositories.back().key == key);
+    });
+  };
+  CHECK_THAT(with_key(fingerprint), Contains("in no keyring of this machine [P025]"));
+  std::filesystem::copy_file(archive.path() / "keyring.gpg", host.path() / "vendor.gpg");
+  CHECK(with_key(fingerprint).empty());
+  CHECK_THAT(with_key(std::string(40, 'A')), Contains("is signed by key " + fingerprint + ", not by AAAA") &&
+                                                 Contains("that the recipe names [P025]") &&
+                                                 Contains("recipe.yaml:7:5") &&
+                                                 Contains("put it, as NAME.gpg or armoured as NAME.asc, into"));
+}

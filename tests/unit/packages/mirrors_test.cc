@@ -155,6 +155,28 @@ TEST_CASE("the keyring is the one that the host trusts for the archive, else the
   CHECK(code_of([&] { (void)host.mirrors().keyring("ubuntu"); }) == "P010");
 }
 
+TEST_CASE("a key that is named by its fingerprint is looked for in the keyrings of the host") {
+  const Host host("debian", "bookworm");
+  host.write("keys.gpg", "x");
+  host.write("keyrings/b.gpg", "x");
+  fs::create_directories(host.path("apt/keyrings"));
+  host.write("apt/keyrings/vendor.asc", "x");
+  host.write("apt/keyrings/README", "x");
+  const auto file = host.path("web.yaml").string();
+  auto mirrors = host.mirrors();
+  mirrors.by_name = {{"debian", "http://m/debian"}};
+  recipe::Distribution distribution{
+      .id = "debian", .release = "bookworm", .pockets = {"release"}, .keyring = {"keys.gpg", {.file = file}}};
+  distribution.repositories.push_back({.uri = {"https://vendor.example/apt", {}},
+                                       .suites = {"stable"},
+                                       .components = {"main"},
+                                       .key = {"9dc858229fc7dd38854ae2d88d81803c0ebfcd88", {.file = file}}});
+  const auto sources = plan_repositories(distribution, mirrors);
+  REQUIRE(sources.size() == 2);
+  CHECK(sources[1].fingerprint == "9DC858229FC7DD38854AE2D88D81803C0EBFCD88");
+  CHECK(sources[1].keyrings == std::vector{host.path("apt/keyrings/vendor.asc"), host.path("keyrings/b.gpg")});
+}
+
 TEST_CASE("pockets become suites of the right archives") {
   const Host host("debian", "bookworm");
   host.write("keyrings/debian-archive-keyring.gpg", "x");
@@ -203,8 +225,9 @@ TEST_CASE("the recipe's own repositories and keyrings are found beside it") {
                                        .key = {"vendor.gpg", {.file = file, .line = 7}}});
   const auto sources = plan_repositories(distribution, mirrors);
   REQUIRE(sources.size() == 3);
-  CHECK(sources[0].keyring == host.path("keys.gpg"));
-  CHECK(sources[1].keyring == host.path("vendor.gpg"));
+  CHECK(sources[0].keyrings == std::vector{host.path("keys.gpg")});
+  CHECK(sources[1].keyrings == std::vector{host.path("vendor.gpg")});
+  CHECK(sources[1].fingerprint.empty());
   CHECK(sources[1].release_url("InRelease") == "https://vendor.example/apt/dists/stable/InRelease");
   CHECK(sources[2].release_url("InRelease") == "https://vendor.example/apt/InRelease");
   distribution.repositories[0].key.value = "missing.gpg";
