@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "builder/packages/install.h"
 #include "builder/parent_image.h"
+#include "builder/parent_keyrings.h"
 #include "builder/plan/key_record.h"
 
 namespace blueprint::builder {
@@ -21,6 +22,7 @@ layers::ImageConfig inherited(const AssemblyInputs& inputs) {
     config = inputs.parent->config;
   } else if (inputs.recipe.distribution) {
     set_distribution(config, *inputs.recipe.distribution);
+    keep_keyrings(config, *inputs.recipe.distribution);
   }
   const recipe::Recipe& recipe = inputs.recipe;
   config.name = recipe.name.value;

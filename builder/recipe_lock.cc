@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "builder/oci_image.h"
 #include "builder/parent_image.h"
+#include "builder/parent_keyrings.h"
 
 namespace blueprint::builder {
 namespace fs = std::filesystem;
@@ -67,14 +68,15 @@ Error no_distribution(const recipe::Recipe& recipe) {
 packages::ResolveRequest make_request(const LockRequest& request, const layers::Store& store) {
   packages::ResolveRequest resolve;
   if (const auto* parent = parent_of(request)) {
-    const auto distribution = distribution_of(parent->config);
+    auto distribution = distribution_of(parent->config);
     const auto tree = layers::load_tree(store, parent->layers);
     resolve.parent_status = parent_file(store, *parent, tree, "var/lib/dpkg/status");
     resolve.parent_extended_states = parent_file(store, *parent, tree, "var/lib/apt/extended_states");
     if (!distribution || resolve.parent_status.empty()) {
       throw no_distribution(request.recipe);
     }
-    resolve.distribution = *distribution;
+    restore_keyrings(parent->config, *distribution, store.root() / "indices" / "keyrings");
+    resolve.distribution = std::move(*distribution);
   } else if (request.recipe.distribution) {
     resolve.distribution = *request.recipe.distribution;
     resolve.asked.push_back({.layer = kBaseLayer});
