@@ -240,11 +240,7 @@ BuildResult Build::run() {
   check_policy(recipe_, result.record, store_);
   if (options_.tests == TestUse::Run) run_recipe_tests(recipe_, result.record, store_, pool_, events_, stop_);
   result.tag = options_.tag.value_or(recipe_.name.value);
-  const auto tags = store_.tags();
-  const std::string full = result.tag.find(':') == std::string::npos ? result.tag + ":latest" : result.tag;
-  if (const auto current = tags.find(full); current == tags.end() || current->second != result.image) {
-    store_.tag(result.tag, result.image);
-  }
+  if (store_.find_tag(result.tag) != result.image) store_.tag(result.tag, result.image);
   steps::drop_failed_root(store_, recipe_.name.value);
   return result;
 }

@@ -1,6 +1,7 @@
 #include "layers/attachment.h"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "base/json.h"
 #include "layers/image_json.h"
 #include "layers/index_file.h"
+#include "layers/index_snapshot.h"
 #include "layers/store_errors.h"
 
 namespace blueprint::layers {
@@ -44,20 +46,24 @@ std::string manifest_of(const Store& store, const Digest& image, std::string_vie
 }
 
 bool is_about(const Json& entry, const Digest& image, std::string_view type) {
-  return subject_of(entry) == image && entry.value("artifactType", std::string()) == type;
+  return subject_of(entry) == image && artifact_type_of(entry) == type;
 }
 
-Attachment read_entry(const Store& store, const Json& entry) {
-  const auto manifest = Digest::parse(entry.at("digest").get<std::string>());
-  if (!manifest) throw damaged_store_file(store.root() / "index.json", "an attachment has no digest");
-  const Json json = Json::parse(read_verified(store, *manifest, "manifest"), nullptr, false);
+Attachment load_attachment(const Store& store, const Digest& manifest) {
+  const Json json = Json::parse(read_verified(store, manifest, "manifest"), nullptr, false);
   try {
     const auto document = Digest::parse(json.at("layers").at(0).at("digest").get<std::string>());
-    if (!document) throw damaged_blob(*manifest, "manifest", "its layer has no digest");
-    return {.manifest = *manifest, .document = *document, .type = json.at("artifactType").get<std::string>()};
+    if (!document) throw damaged_blob(manifest, "manifest", "its layer has no digest");
+    return {.manifest = manifest, .document = *document, .type = json.at("artifactType").get<std::string>()};
   } catch (const Json::exception& error) {
-    throw damaged_blob(*manifest, "manifest", error.what());
+    throw damaged_blob(manifest, "manifest", error.what());
   }
+}
+
+std::span<const IndexSnapshot::Attached> attached_to(const IndexSnapshot& index, const Digest& image) {
+  const auto found = index.attachments.find(image);
+  if (found == index.attachments.end()) return {};
+  return found->second;
 }
 
 }  // namespace
@@ -86,19 +92,17 @@ Attachment attach(Store& store, const Digest& image, std::string_view type, std:
 }
 
 std::optional<Attachment> find_attachment(const Store& store, const Digest& image, std::string_view type) {
-  IndexFile index(store.root());
-  for (const auto& entry : index.entries()) {
-    if (is_about(entry, image, type)) return read_entry(store, entry);
+  const auto index = store.index();
+  for (const auto& attached : attached_to(*index, image)) {
+    if (attached.type == type) return load_attachment(store, attached.manifest);
   }
   return std::nullopt;
 }
 
 std::vector<Attachment> attachments(const Store& store, const Digest& image) {
   std::vector<Attachment> all;
-  IndexFile index(store.root());
-  for (const auto& entry : index.entries()) {
-    if (subject_of(entry) == image) all.push_back(read_entry(store, entry));
-  }
+  const auto index = store.index();
+  for (const auto& attached : attached_to(*index, image)) all.push_back(load_attachment(store, attached.manifest));
   std::ranges::sort(all, {}, &Attachment::type);
   return all;
 }

@@ -154,7 +154,7 @@ void write_archive(const ImageRecord& image, const std::string& reference_name, 
   }
   const std::string manifest_text = dump(manifest);
   Json entry = descriptor(kManifestMediaType, sha256(manifest_text), manifest_text.size());
-  if (!reference_name.empty()) entry["annotations"]["org.opencontainers.image.ref.name"] = reference_name;
+  if (!reference_name.empty()) entry["annotations"][kRefNameKey] = reference_name;
   const Json index{{"schemaVersion", 2}, {"mediaType", kIndexMediaType}, {"manifests", Json::array({entry})}};
 
   TarWriter archive(sink);

@@ -19,7 +19,6 @@ namespace blueprint::layers {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kRefName = "org.opencontainers.image.ref.name";
 constexpr int kMaxNesting = 4;  // of OCI indices
 
 /// Every digest in an OCI document, whatever kind of image it is: we may share the layout with other tools.
@@ -62,28 +61,24 @@ DigestSet leased_images(const Store& store) {
 }
 
 void mark_images(const Store& store, Marks& marks) {
-  (void)store.images();  // throws when index.json is not what it should be
   const DigestSet leased = leased_images(store);
-  const Json index =
-      parse_json(blueprint::read_file(store.root() / "index.json"), (store.root() / "index.json").string());
+  IndexFile index(store.root());
   DigestSet forgotten;
   for (const auto& image : leased) mark_document(store, image, marks.blobs);
-  for (const auto& entry : index.at("manifests")) {
-    const auto digest = Digest::parse(entry.at("digest").get<std::string>());
+  for (const auto& entry : index.entries()) {
+    const auto digest = digest_of(entry);
     if (!digest) continue;
     if (subject_of(entry)) continue;  // goes with its image, below
-    const bool ours = entry.value("artifactType", Json()) == Json(kArtifactType);
-    const bool tagged = entry.contains("annotations") && entry["annotations"].contains(kRefName);
     const bool young = used_at(store.blob_path(*digest)) >= marks.young_since;
-    if (!ours || tagged || young || leased.contains(*digest)) {
+    if (!is_image(entry) || !tag_of(entry).empty() || young || leased.contains(*digest)) {
       mark_document(store, *digest, marks.blobs);
     } else {
       forgotten.insert(*digest);
     }
   }
-  for (const auto& entry : index.at("manifests")) {
+  for (const auto& entry : index.entries()) {
     const auto subject = subject_of(entry);
-    const auto digest = Digest::parse(entry.at("digest").get<std::string>());
+    const auto digest = digest_of(entry);
     if (!subject || !digest) continue;
     if (marks.blobs.contains(*subject)) {
       mark_document(store, *digest, marks.blobs);

@@ -15,6 +15,8 @@ inline constexpr std::string_view kArtifactType = "application/vnd.blueprint.ima
 inline constexpr std::string_view kConfigMediaType = "application/vnd.blueprint.config.v1+json";
 inline constexpr std::string_view kLayerMediaType = "application/vnd.blueprint.layer.v1";
 inline constexpr std::string_view kKernelMediaType = "application/vnd.blueprint.kernel.v1";
+/// On a descriptor of an index: the name by which its image is asked for.
+inline constexpr const char* kRefNameKey = "org.opencontainers.image.ref.name";
 
 /// A blob as a manifest points at it.
 struct BlobRef {

@@ -2,11 +2,13 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/digest.h"
 #include "base/json.h"
 
-// Private to the store: index.json as it is read and written.
+// Private to the store: index.json as it is read and written. Readers ask index_snapshot.h.
 
 namespace blueprint::layers {
 
@@ -21,12 +23,25 @@ struct IndexFile {
 
   /// Throws Error S004 when the file is not an OCI image index.
   explicit IndexFile(const std::filesystem::path& root);
+  /// The same of its bytes, by one who has read them.
+  IndexFile(const std::filesystem::path& root, std::string_view text);
   Json& entries() { return json["manifests"]; }
   void write() const;
 };
 
+[[nodiscard]] std::filesystem::path index_path(const std::filesystem::path& root);
 [[nodiscard]] std::filesystem::path index_lock(const std::filesystem::path& root);
 
+// What a descriptor of the index says.
+
+/// Nothing when it is of another algorithm than ours.
+[[nodiscard]] std::optional<Digest> digest_of(const Json& entry);
+/// Empty when it has none.
+[[nodiscard]] std::string artifact_type_of(const Json& entry);
+/// Empty when it has none.
+[[nodiscard]] std::string tag_of(const Json& entry);
+/// Whether it is an image of ours.
+[[nodiscard]] bool is_image(const Json& entry);
 /// The image that the attachment with this descriptor is about; nothing for what is no attachment.
 [[nodiscard]] std::optional<Digest> subject_of(const Json& entry);
 

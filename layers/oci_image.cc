@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "layers/image_json.h"
 #include "layers/oci_errors.h"
 
 namespace blueprint::layers {
@@ -133,7 +134,7 @@ class Opening {
     for (const auto& descriptor : array_at(index, "manifests", kIndexFile)) {
       const Json& annotations = object_at(descriptor, "annotations");
       std::vector<std::string> names;
-      for (const char* key : {"org.opencontainers.image.ref.name", "io.containerd.image.name"}) {
+      for (const char* key : {kRefNameKey, "io.containerd.image.name"}) {
         if (auto name = text_at(annotations, key); !name.empty()) names.push_back(std::move(name));
       }
       known.insert(known.end(), names.begin(), names.end());

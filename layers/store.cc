@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "layers/image_json.h"
+#include "layers/index_snapshot.h"
 #include "layers/store_errors.h"
 #include "layers/store_lease.h"
 #include "layers/store_touch.h"
@@ -78,15 +79,18 @@ void create_store(const fs::path& root) {
 }  // namespace
 
 struct Store::Cache {
-  std::mutex mutex;
+  explicit Cache(const fs::path& root) : index(root) {}
+  IndexReader index;
+  std::mutex mutex;  ///< of what is below
   std::unordered_map<Digest, std::shared_ptr<const LayerIndex>, DigestHash> indices;
   std::unique_ptr<WorkDir> work;
 };
 
-Store::Store(fs::path root) : root_(std::move(root)), cache_(std::make_shared<Cache>()) {
+Store::Store(fs::path root) : root_(std::move(root)) {
   std::error_code failure;
   root_ = fs::absolute(root_, failure).lexically_normal();
   if (failure) throw store_not_created(root, failure.message());
+  cache_ = std::make_shared<Cache>(root_);
   if (const auto version = read_file_if_exists(root_ / "version")) {
     check_format(root_, *version);
   } else {
@@ -178,6 +182,8 @@ std::shared_ptr<const LayerIndex> Store::layer_index(const Digest& layer) const 
   const std::lock_guard lock(cache_->mutex);
   return cache_->indices.try_emplace(layer, std::move(index)).first->second;
 }
+
+std::shared_ptr<const IndexSnapshot> Store::index() const { return cache_->index.read(); }
 
 Digest Store::put_image(const ImageConfig& config, const std::vector<LayerRef>& layers) {
   const FileLock no_gc = share_with_gc();

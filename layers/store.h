@@ -20,6 +20,8 @@
 
 namespace blueprint::layers {
 
+struct IndexSnapshot;
+
 /// The local store: an OCI image layout plus what speeds up building (DESIGN §8).
 ///
 ///   oci-layout  index.json (tags)  blobs/sha256/HEX  keys/HEX.json (layer key → layer)  debs/HEX.deb  trees/HEX/
@@ -97,11 +99,15 @@ class Store {
   void remove_images(const std::vector<Digest>& manifests);
   /// With their version: "hello:latest".
   [[nodiscard]] std::map<std::string, Digest> tags() const;
+  /// Nothing when there is no such tag. Throws Error S013.
+  [[nodiscard]] std::optional<Digest> find_tag(std::string_view name) const;
   /// Resolves a tag ("hello", "acme/base:v2"; no ":" means ":latest"), "sha256:…", or an unambiguous prefix of at least
   /// 6 digits of an image's digest. Throws Error S011 with near names, S012 when a prefix is ambiguous.
   [[nodiscard]] Digest resolve(std::string_view reference) const;
   /// All manifests in the store, tagged or not.
   [[nodiscard]] std::vector<Digest> images() const;
+  /// index.json as it is now (index_snapshot.h); read again only when somebody wrote it.
+  [[nodiscard]] std::shared_ptr<const IndexSnapshot> index() const;
 
  private:
   [[nodiscard]] FileLock share_with_gc() const;

@@ -1,8 +1,8 @@
 // index.json: which images there are, and their tags.
 //
 // Each image has one descriptor per tag, with the tag as org.opencontainers.image.ref.name, or one without a name when
-// it has no tag. Readers read the file once; writers rename a new one over it under locks/index. Entries that we did
-// not write (another OCI tool may use the same layout) are kept as they are.
+// it has no tag. Readers share what they read (index_snapshot.h); writers rename a new file over it under locks/index.
+// Entries that we did not write (another OCI tool may use the same layout) are kept as they are.
 
 #include <algorithm>
 #include <set>
@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "layers/image_json.h"
 #include "layers/index_file.h"
+#include "layers/index_snapshot.h"
 #include "layers/store.h"
 #include "layers/store_errors.h"
 #include "layers/store_touch.h"
@@ -24,7 +25,6 @@ namespace blueprint::layers {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kRefName = "org.opencontainers.image.ref.name";
 constexpr std::size_t kShortestPrefix = 6;
 
 bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -58,19 +58,6 @@ void check_tag_name(std::string_view name) { (void)full_tag(name); }
 
 namespace {
 
-std::string tag_of(const Json& entry) {
-  const auto annotations = entry.find("annotations");
-  if (annotations == entry.end() || !annotations->is_object()) return {};
-  const auto name = annotations->find(kRefName);
-  return name == annotations->end() || !name->is_string() ? std::string() : name->get<std::string>();
-}
-
-std::optional<Digest> digest_of(const Json& entry) { return Digest::parse(entry["digest"].get<std::string>()); }
-
-bool is_ours(const Json& entry) {
-  return entry.value("artifactType", Json()) == Json(kArtifactType) && digest_of(entry);
-}
-
 Json image_entry(const Digest& manifest, std::uint64_t size_bytes) {
   Json entry;
   entry["mediaType"] = kManifestMediaType;
@@ -89,7 +76,7 @@ void drop_tag(Json& entries, std::string_view tag) {
   if (std::ranges::count_if(entries, [&](const Json& entry) { return entry["digest"] == digest; }) > 1) {
     entries.erase(found);
   } else {
-    (*found)["annotations"].erase(kRefName);
+    (*found)["annotations"].erase(kRefNameKey);
     if ((*found)["annotations"].empty()) found->erase("annotations");
   }
 }
@@ -97,13 +84,10 @@ void drop_tag(Json& entries, std::string_view tag) {
 }  // namespace
 
 void Store::register_image(const Digest& manifest, std::uint64_t size_bytes) {
-  const auto listed = [&](const Json& entries) {
-    return std::ranges::any_of(entries, [&](const Json& entry) { return digest_of(entry) == manifest; });
-  };
-  if (listed(IndexFile(root_).entries())) return;
+  if (index()->listed.contains(manifest)) return;
   const FileLock lock(index_lock(root_), FileLock::Mode::Exclusive);
   IndexFile index(root_);
-  if (listed(index.entries())) return;
+  if (std::ranges::any_of(index.entries(), [&](const Json& entry) { return digest_of(entry) == manifest; })) return;
   index.entries().push_back(image_entry(manifest, size_bytes));
   index.write();
 }
@@ -127,10 +111,10 @@ void Store::tag(std::string_view name, const Digest& manifest) {
   const auto untagged = std::ranges::find_if(
       entries, [&](const Json& entry) { return digest_of(entry) == manifest && tag_of(entry).empty(); });
   if (untagged != entries.end()) {
-    (*untagged)["annotations"][kRefName] = tag;
+    (*untagged)["annotations"][kRefNameKey] = tag;
   } else {
     Json entry = image_entry(manifest, size_bytes);
-    entry["annotations"][kRefName] = tag;
+    entry["annotations"][kRefNameKey] = tag;
     entries.push_back(std::move(entry));
   }
   index.write();
@@ -168,38 +152,28 @@ void Store::remove_images(const std::vector<Digest>& manifests) {
   index.write();
 }
 
-std::map<std::string, Digest> Store::tags() const {
-  std::map<std::string, Digest> tags;
-  IndexFile index(root_);
-  for (const auto& entry : index.entries()) {
-    if (const std::string tag = tag_of(entry); !tag.empty() && is_ours(entry)) tags.emplace(tag, *digest_of(entry));
-  }
-  return tags;
-}
+std::map<std::string, Digest> Store::tags() const { return index()->tags; }
+std::vector<Digest> Store::images() const { return index()->images; }
 
-std::vector<Digest> Store::images() const {
-  std::vector<Digest> images;
-  IndexFile index(root_);
-  for (const auto& entry : index.entries()) {
-    if (is_ours(entry) && std::ranges::find(images, *digest_of(entry)) == images.end())
-      images.push_back(*digest_of(entry));
-  }
-  return images;
+std::optional<Digest> Store::find_tag(std::string_view name) const {
+  const auto index = this->index();
+  const auto found = index->tags.find(full_tag(name));
+  return found == index->tags.end() ? std::nullopt : std::optional(found->second);
 }
 
 Digest Store::resolve(std::string_view reference) const {
-  const std::map<std::string, Digest> tags = this->tags();
+  const auto index = this->index();
   // name@sha256:… is pinned: the digest decides.
   if (const std::size_t at = reference.rfind("@sha256:"); at != std::string_view::npos) reference.remove_prefix(at + 1);
   const bool is_digest = reference.starts_with("sha256:");
   if (!is_digest && is_ref_name(reference)) {
-    if (const auto found = tags.find(full_tag(reference)); found != tags.end()) return found->second;
+    if (const auto found = index->tags.find(full_tag(reference)); found != index->tags.end()) return found->second;
   }
   const std::string_view prefix = is_digest ? reference.substr(7) : reference;
   const bool is_hex = prefix.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   std::vector<Digest> matches;
   if (is_hex && prefix.size() >= kShortestPrefix) {
-    for (const auto& image : images()) {
+    for (const auto& image : index->images) {
       if (image.hex().starts_with(prefix)) matches.push_back(image);
     }
   }
@@ -210,7 +184,7 @@ Digest Store::resolve(std::string_view reference) const {
     throw ambiguous_image(reference, candidates);
   }
   std::vector<std::string> names;
-  for (const auto& [tag, digest] : tags)
+  for (const auto& [tag, digest] : index->tags)
     names.push_back(tag.ends_with(":latest") ? tag.substr(0, tag.size() - 7) : tag);
   throw unknown_image(reference, near_names(reference, names));
 }

@@ -1,10 +1,13 @@
 #include "layers/store.h"
 
+#include <regex>
+
 #include <sys/stat.h>
 #include <catch2/catch.hpp>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "layers/index_snapshot.h"
 #include "layers/store_lease.h"
 #include "tests/unit/layers/store_fixture.h"
 
@@ -335,6 +338,36 @@ TEST_CASE("a damaged index.json is named, not overwritten") {
     CHECK(fault.code == "S004");
     CHECK(fault.message.find("index.json") != std::string::npos);
     CHECK(blueprint::read_file(store.root() / "index.json") == text);
+  }
+}
+
+TEST_CASE("index.json is read again when it is another file, and only then") {
+  const TempDir dir;
+  Store store(dir.path());
+  const Digest image = store.put_image(full_config(store), {add_layer(store, "base")});
+  const auto before = store.index();
+  CHECK(store.images() == std::vector<Digest>{image});
+  CHECK(store.index() == before);
+  Store(dir.path()).tag("hello", image);  // as another process would
+  CHECK(store.index() != before);
+  CHECK(store.find_tag("hello") == image);
+  CHECK(before->tags.empty());
+}
+
+TEST_CASE("an index.json of the same size and time as the one before it is another file") {
+  const TempDir dir;
+  Store store(dir.path());
+  store.tag("one", store.put_image(full_config(store), {add_layer(store, "base")}));
+  const fs::path path = store.root() / "index.json";
+  const std::string other = std::regex_replace(blueprint::read_file(path), std::regex("one:latest"), "two:latest");
+  // Several times: a file system gives the number of a file that is gone to the next one.
+  for (int round = 0; round < 4; ++round) {
+    const std::string& text = round % 2 == 0 ? other : std::regex_replace(other, std::regex("two:"), "one:");
+    CHECK(store.find_tag(round % 2 == 0 ? "one" : "two"));
+    write_file_atomic(path, text);
+    const timespec times[2] = {{.tv_sec = 1'700'000'000, .tv_nsec = 0}, {.tv_sec = 1'700'000'000, .tv_nsec = 0}};
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+    CHECK(store.find_tag(round % 2 == 0 ? "two" : "one"));
   }
 }
 
