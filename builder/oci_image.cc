@@ -243,6 +243,11 @@ std::optional<layers::ImageRecord> find_oci_image(const recipe::Text& name, cons
   return assemble(image, *entry, store);
 }
 
+recipe::BaseConfig oci_base_config(const recipe::Text& name, const std::string& directory) {
+  const auto recipe = recipe_of(open_image(name, directory), "");
+  return {.env = recipe.env, .workdir = recipe.workdir.value_or(""), .user = recipe.user.value_or("")};
+}
+
 std::string pinned_digest(std::string_view name, const layers::ImageRecord& image) {
   const auto label = image.config.labels.find(kDigestLabel);
   const bool is_oci = is_oci_reference(name) && label != image.config.labels.end();

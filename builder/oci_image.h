@@ -7,6 +7,7 @@
 
 #include "base/events.h"
 #include "base/thread_pool.h"
+#include "builder/recipe/dockerfile.h"
 #include "builder/recipe/recipe.h"
 #include "layers/image.h"
 #include "layers/store.h"
@@ -26,6 +27,10 @@ namespace blueprint::builder {
 /// The same when its layer was written before; else nothing, and nothing is written.
 [[nodiscard]] std::optional<layers::ImageRecord> find_oci_image(const recipe::Text& name, const std::string& directory,
                                                                 layers::Store& store);
+
+/// What the image hands down to what is built on it. Reads manifest and config, and no layer. Throws as the import
+/// does.
+[[nodiscard]] recipe::BaseConfig oci_base_config(const recipe::Text& name, const std::string& directory);
 
 /// What a lock says of an image that a recipe calls `name`: of an OCI image the digest that it has outside, else that
 /// of the image in the store.

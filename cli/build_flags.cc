@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "builder/base_config.h"
 #include "builder/recipe/dockerfile.h"
 #include "cli/secret_source.h"
 #include "cli/version.h"
@@ -86,9 +87,15 @@ recipe::SearchPath search_path(Context& context, const std::vector<std::string>&
 recipe::Recipe load_recipe(Context& context, const RecipeFlags& flags) {
   const auto params = param_values(flags);
   if (flags.dockerfile.empty()) return recipe::load_recipe(flags.recipe, context.search(), params);
-  auto result =
-      recipe::load_dockerfile(flags.dockerfile, flags.recipe,
-                              {.build_args = params, .aliases = context.settings().aliases, .target = flags.target});
+  const auto base_config = [&](const recipe::Text& image) {
+    return builder::find_base_config(image, flags.recipe, context.search(),
+                                     [&]() -> layers::Store& { return context.store(); });
+  };
+  auto result = recipe::load_dockerfile(flags.dockerfile, flags.recipe,
+                                        {.build_args = params,
+                                         .aliases = context.settings().aliases,
+                                         .target = flags.target,
+                                         .base_config = base_config});
   for (const auto& warning : result.warnings) context.events().note(render(warning));
   return std::move(result.recipe);
 }

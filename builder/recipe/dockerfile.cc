@@ -130,12 +130,21 @@ class Mapper {
     };
   }
 
+  /// A text before or in a FROM with its variables replaced; reports a malformed one.
+  std::string expanded(std::string_view text, const SourceSpan& where) {
+    Expanded result = expand(text, scope_.escape, global_lookup());
+    if (!result.fault.empty()) scope_.faults.add(malformed_dockerfile(where, result.fault));
+    return std::move(result.text);
+  }
+
   void global_arg(const Instruction& instruction) {
     for (const Word& word : split_words(instruction.text, scope_.escape)) {
       const std::size_t equals = word.text.find('=');
       const std::string name = word.text.substr(0, equals);
       std::optional<std::string> value;
-      if (equals != std::string::npos) value = expand(word.text.substr(equals + 1), scope_.escape, global_lookup());
+      if (equals != std::string::npos)
+        value =
+            expanded(std::string_view(word.text).substr(equals + 1), at(instruction.at(word.offset, word.text.size())));
       if (const auto given = scope_.build_args.find(name); given != scope_.build_args.end()) value = given->second;
       scope_.global_args[name] = value;
     }
@@ -144,7 +153,7 @@ class Mapper {
   StageText read_from(const Instruction& instruction) {
     StageText stage{.where = at(instruction.place)};
     for (const Flag& flag : instruction.flags) {
-      const std::string value = expand(flag.value, scope_.escape, global_lookup()).value_or(flag.value);
+      const std::string value = expanded(flag.value, at(flag.place));
       if (flag.name == "platform" && value == "linux/amd64") continue;
       scope_.faults.add(cannot_map(
           at(flag.place), fmt::format("FROM --{}={} has no counterpart here", printable(flag.name), printable(value)),
@@ -157,10 +166,9 @@ class Mapper {
     }
     if (words.size() == 3) stage.name = lower(words[2].text);
     const SourceSpan where = at(instruction.at(words[0].offset, words[0].text.size()));
-    const auto base = expand(words[0].text, scope_.escape, global_lookup());
-    if (!base || base->empty())
+    stage.base = expanded(words[0].text, where);
+    if (stage.base.empty())
       scope_.faults.add(malformed_dockerfile(where, "FROM has no image: an ARG before it has no value"));
-    stage.base = base.value_or("");
     stage.from = {stage.base, where};
     return stage;
   }
@@ -212,13 +220,13 @@ class Mapper {
     Recipe recipe;
     text.recipe = recipe_name(text);
     recipe.name = {text.recipe, text.where};
-    text.made.emplace(scope_);
     if (StageText* parent = find_stage(text.base, &text); parent != nullptr) {
       recipe.from = {carry_out(*parent), text.from.where};
       text.made = parent->made;
       text.made->begin_child();
     } else {
       recipe.from = {alias_of(text.base), text.from.where};
+      text.made.emplace(scope_, config_of(recipe.from));
     }
     for (const Instruction* instruction : text.instructions) text.made->apply(*instruction);
     Stage finished = *text.made;
@@ -226,6 +234,11 @@ class Mapper {
     recipes_.push_back(std::move(recipe));
     current_ = asking;
     return text.recipe;
+  }
+
+  [[nodiscard]] std::optional<BaseConfig> config_of(const Text& image) const {
+    if (image.value == kScratch) return BaseConfig{};
+    return options_.base_config ? options_.base_config(image) : std::nullopt;
   }
 
   /// Stages whose names differ in nothing that a recipe's name may say differ by their numbers.

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,12 +12,22 @@
 
 namespace blueprint::recipe {
 
+/// What an image hands down to a stage that is FROM it.
+struct BaseConfig {
+  std::map<std::string, std::string> env;
+  std::string workdir;  ///< empty = "/"
+  std::string user;     ///< empty = root
+};
+
 struct DockerfileOptions {
   std::map<std::string, std::string> build_args;  ///< values for ARG
   std::map<std::string, std::string>
       aliases;         ///< what FROM says → what the recipe builds on, such as "debian:12" → "debian-12-x86_64"
   std::string target;  ///< stage to build; empty = the last
   std::string name;    ///< of the recipe; empty = the context directory's
+  /// Asked for each image that a needed stage is FROM, by what the recipe calls it. Nothing when it is not known: then
+  /// the variables that the file does not set count as unset, with a warning. Reading itself has no other window.
+  std::function<std::optional<BaseConfig>(const Text& image)> base_config = {};
 };
 
 struct DockerfileResult {

@@ -62,7 +62,7 @@ bool Stage::copy_flags(const Instruction& instruction, Copying& copying) {
   const std::size_t faults_before = scope_->faults.count();
   for (const Flag& flag : instruction.flags) {
     const SourceSpan where = at(flag.place);
-    const auto value = expand(flag.value, scope_->escape, lookup(where)).value_or(flag.value);
+    const std::string value = expanded(flag.value, where);
     if (flag.name == "chown") {
       const std::size_t colon = value.find(':');
       copying.owner = {value.substr(0, colon), where};
@@ -118,7 +118,7 @@ void Stage::copy(const Instruction& instruction) {
   // Whatever was copied, the directories on the way are there now.
   std::string made = copying.into_directory ? copying.target : copying.target.substr(0, copying.target.rfind('/'));
   for (; !made.empty(); made.resize(made.rfind('/'))) directories_.insert(made);
-  std::erase_if(workdirs_to_make_, [&](const auto& workdir) { return directories_.contains(workdir.first); });
+  std::erase_if(workdirs_to_make_, [&](const auto& workdir) { return directories_.contains(workdir.path); });
 }
 
 void Stage::copy_source(const Word& word, const Instruction& instruction, const Copying& copying) {
@@ -190,16 +190,15 @@ void Stage::copy_heredocs(const Instruction& instruction, const Copying& copying
   FilesStep step;
   for (const Heredoc& heredoc : instruction.heredocs) {
     const SourceSpan where = at(instruction.place);
-    auto content = heredoc.quoted ? heredoc.body : expand_heredoc(heredoc.body, scope_->escape, lookup(where));
-    if (!content) {
-      scope_->faults.add(malformed_dockerfile(where,
-                                              "only ${NAME}, ${NAME:-WORD} and ${NAME:+WORD} can be replaced in a "
-                                              "heredoc; quote its name to replace nothing"));
+    const Expanded content = heredoc.quoted ? Expanded{heredoc.body, {}} : expand_heredoc(heredoc.body, lookup(where));
+    if (!content.fault.empty()) {
+      scope_->faults.add(malformed_dockerfile(
+          where, fmt::format("{}; in a heredoc whose name is quoted nothing is replaced", content.fault)));
       continue;
     }
     const std::string path = copying.into_directory ? below(copying.target, heredoc.name) : copying.target;
     step.files.push_back({.path = {path, where},
-                          .content = *content,
+                          .content = content.text,
                           .mode = copying.mode.value_or(0644),
                           .owner = copying.owner.value == "0" ? Text{} : copying.owner,
                           .group = copying.group});

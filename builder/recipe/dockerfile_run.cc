@@ -71,10 +71,10 @@ std::string Stage::script(const Instruction& instruction) const {
 void Stage::run(const Instruction& instruction) {
   RunStep step{.host_network = true, .user = user_, .workdir = workdir_};
   if (step.user.value == "root" || step.user.value == "0") step.user.value.clear();
-  for (const auto& [name, value] : args_) {
-    if (value) step.env[name] = *value;
+  for (const auto& [name, value] : variables_) {
+    const auto inherited = base_.env.find(name);
+    if (inherited == base_.env.end() || inherited->second != value) step.env[name] = value;
   }
-  for (const auto& [name, value] : env_) step.env[name] = value;
   run_flags(instruction, step);
   step.script = {script(instruction), at(instruction.at(0, instruction.text.size()))};
   // What is mounted on a directory that the script makes would hide it.
@@ -83,28 +83,34 @@ void Stage::run(const Instruction& instruction) {
   if (!workdirs_to_make_.empty()) {
     // One layer instead of two: this one makes its directory itself.
     step.script.value = fmt::format("{}\ncd {}\n{}", mkdir_command(), shell_quote(workdir_), step.script.value);
-    step.workdir = "/";
+    step.workdir = std::string("/");
     forget_made_workdirs();
   }
   add_layer("run", instruction).step = std::move(step);
 }
 
 std::string Stage::mkdir_command() const {
-  std::string command = "mkdir -p";
-  for (const auto& [directory, place] : workdirs_to_make_) command += " " + shell_quote(directory);
-  return command;
+  std::vector<std::string> commands;
+  for (const NewDirectory& directory : workdirs_to_make_) {
+    const std::string path = shell_quote(directory.path);
+    const bool is_roots = directory.user.empty() || directory.user == "root" || directory.user == "0";
+    commands.push_back(
+        is_roots ? fmt::format("mkdir -p {}", path)
+                 : fmt::format("[ -d {0} ] || {{ mkdir -p {0}; chown {1} {0}; }}", path, shell_quote(directory.user)));
+  }
+  return join(commands, "\n");
 }
 
 void Stage::forget_made_workdirs() {
-  for (const auto& [directory, place] : workdirs_to_make_) directories_.insert(directory);
+  for (const NewDirectory& directory : workdirs_to_make_) directories_.insert(directory.path);
   workdirs_to_make_.clear();
 }
 
-/// As Docker does, by root, whoever USER is.
+/// By root, whoever USER is, and then given to that user, as BuildKit does.
 void Stage::make_workdirs() {
   if (workdirs_to_make_.empty()) return;
   Layer layer{.name = fmt::format("workdir-{}", ++layer_counts_["workdir"]),
-              .where = at(workdirs_to_make_[0].second),
+              .where = at(workdirs_to_make_[0].place),
               .directory = scope_->context_directory};
   layer.step = RunStep{.script = {mkdir_command(), layer.where}, .workdir = "/", .env = env_};
   layers_.push_back(std::move(layer));
@@ -114,7 +120,7 @@ void Stage::make_workdirs() {
 void Stage::run_flags(const Instruction& instruction, RunStep& step) {
   for (const Flag& written : instruction.flags) {
     Flag flag = written;
-    flag.value = expand(written.value, scope_->escape, lookup(at(written.place))).value_or(written.value);
+    flag.value = expanded(written.value, at(written.place));
     if (flag.name == "mount") {
       run_mount(flag, step);
     } else if (flag.name == "network" && (flag.value == "none" || flag.value == "host" || flag.value == "default")) {

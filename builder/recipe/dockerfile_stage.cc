@@ -40,6 +40,16 @@ std::optional<std::string> platform_arg(const std::string& name) {
   return std::nullopt;
 }
 
+Stage::Stage(FileScope& scope, std::optional<BaseConfig> base) : scope_(&scope), base_is_known_(base.has_value()) {
+  if (!base) return;
+  base_ = std::move(*base);
+  variables_ = base_.env;
+  workdir_ = absolute(base_.workdir);
+  base_.workdir = workdir_;
+  directories_.insert(workdir_);
+  user_.value = base_.user;
+}
+
 void Stage::apply(const Instruction& instruction) {
   const std::string& keyword = instruction.keyword;
   if (keyword == "ARG") return arg(instruction);
@@ -79,21 +89,25 @@ void Stage::warn(const SourceSpan& where, std::string_view message) {
 
 Lookup Stage::lookup(const SourceSpan& where) {
   return [this, where](const std::string& name) -> std::optional<std::string> {
-    if (const auto found = env_.find(name); found != env_.end()) return found->second;
-    if (const auto found = args_.find(name); found != args_.end()) return found->second;
+    if (const auto found = variables_.find(name); found != variables_.end()) return found->second;
     if (name == "PATH") return std::string(kDefaultPath);
-    warn(where, fmt::format("'{}' is not set in this file and counts as unset here, whatever the base image says",
-                            printable(name)));
+    if (declared_.contains(name)) return std::nullopt;
+    warn(where, base_is_known_
+                    ? fmt::format("'{}' is set neither in this file nor by the base image", printable(name))
+                    : fmt::format("'{}' is not set in this file and counts as unset here, whatever the base image says",
+                                  printable(name)));
     return std::nullopt;
   };
 }
 
+std::string Stage::expanded(std::string_view text, const SourceSpan& where) {
+  Expanded result = expand(text, scope_->escape, lookup(where));
+  if (!result.fault.empty()) scope_->faults.add(malformed_dockerfile(where, result.fault));
+  return std::move(result.text);
+}
+
 std::string Stage::expanded(const Word& word, const Instruction& instruction) {
-  const SourceSpan where = at(instruction, word);
-  auto text = expand(word.text, scope_->escape, lookup(where));
-  if (!text)
-    scope_->faults.add(malformed_dockerfile(where, "only ${NAME}, ${NAME:-WORD} and ${NAME:+WORD} can be replaced"));
-  return text.value_or("");
+  return expanded(word.text, at(instruction, word));
 }
 
 std::vector<std::pair<Word, std::string>> Stage::assignments(const Instruction& instruction) {
@@ -134,7 +148,8 @@ void Stage::arg(const Instruction& instruction) {
       value = global->second;
     if (!value) value = platform_arg(name);
     if (const auto given = scope_->build_args.find(name); given != scope_->build_args.end()) value = given->second;
-    args_[name] = value;
+    declared_.insert(name);
+    if (value) variables_[name] = *value;
   }
 }
 
@@ -148,6 +163,7 @@ void Stage::env(const Instruction& instruction) {
       scope_->faults.add(
           bad_value(at(instruction, name), "a variable", name.text, "a name of letters, digits and '_'"));
     env_[name.text] = value;
+    variables_[name.text] = value;
   }
 }
 
@@ -178,7 +194,7 @@ void Stage::workdir(const Instruction& instruction) {
     return;
   }
   workdir_ = std::move(directory);
-  if (!is_directory_in_image(workdir_)) workdirs_to_make_.emplace_back(workdir_, instruction.place);
+  if (!is_directory_in_image(workdir_)) workdirs_to_make_.push_back({workdir_, user_.value, instruction.place});
 }
 
 void Stage::user(const Instruction& instruction) {
@@ -292,7 +308,9 @@ void Stage::finish(Recipe& recipe) {
     std::string unset;
     for (const auto& [name, value] : env_) {
       if (step->env.contains(name)) continue;
-      if (name == "PATH") {
+      if (const auto inherited = base_.env.find(name); inherited != base_.env.end()) {
+        step->env.insert(*inherited);
+      } else if (name == "PATH") {
         step->env.emplace(name, kDefaultPath);
       } else {
         unset += " " + name;
@@ -303,8 +321,8 @@ void Stage::finish(Recipe& recipe) {
   recipe.layers = std::move(layers_);
   recipe.env = std::move(env_);
   recipe.labels = std::move(labels_);
-  if (workdir_ != "/") recipe.workdir = workdir_;
-  if (!user_.value.empty()) recipe.user = user_.value;
+  if (workdir_ != (base_.workdir.empty() ? "/" : base_.workdir)) recipe.workdir = workdir_;
+  if (user_.value != base_.user) recipe.user = user_.value;
   recipe.launch.ports.assign(ports_.begin(), ports_.end());
   for (const std::string& name : secrets_) {
     std::string variable = name;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "builder/recipe/build_context.h"
+#include "builder/recipe/dockerfile.h"
 #include "builder/recipe/dockerfile_syntax.h"
 #include "builder/recipe/dockerfile_words.h"
 #include "builder/recipe/faults.h"
@@ -33,7 +34,8 @@ struct FileScope {
 /// A copy of it, told so by begin_child(), is the beginning of a stage FROM this one.
 class Stage {
  public:
-  explicit Stage(FileScope& scope) : scope_(&scope) {}
+  /// A stage FROM an image; nothing when it is not known what that hands down.
+  Stage(FileScope& scope, std::optional<BaseConfig> base);
 
   /// Carries out one instruction other than FROM.
   void apply(const Instruction& instruction);
@@ -80,7 +82,8 @@ class Stage {
   [[nodiscard]] SourceSpan at(const Instruction& instruction, const Word& word) const;
   void unmappable(const SourceSpan& where, std::string_view what, std::string_view hint = {});
   void warn(const SourceSpan& where, std::string_view message);
-  /// A word with its variables replaced; reports a malformed one.
+  /// A text with its variables replaced; reports a malformed one.
+  std::string expanded(std::string_view text, const SourceSpan& where);
   std::string expanded(const Word& word, const Instruction& instruction);
   [[nodiscard]] Lookup lookup(const SourceSpan& where);
   /// name=value words of ENV and LABEL; also `name value`.
@@ -92,16 +95,24 @@ class Stage {
   FileScope* scope_;
   std::vector<Layer> layers_;
   std::map<std::string, int> layer_counts_;
-  std::map<std::string, std::string> env_;
-  std::map<std::string, std::optional<std::string>> args_;
+  BaseConfig base_;
+  bool base_is_known_ = false;
+  std::map<std::string, std::string> env_;        ///< that ENV adds to the image
+  std::map<std::string, std::string> variables_;  ///< as the next instruction sees them: of the base, ENV and ARG
+  std::set<std::string> declared_;                ///< by an ARG
   std::map<std::string, std::string> labels_;
   std::set<std::uint16_t> ports_;
   std::set<std::string> secrets_;
   std::vector<std::string> shell_;
   Text user_;
   std::string workdir_ = "/";
-  std::vector<std::pair<std::string, Place>> workdirs_to_make_;  ///< directories of WORKDIR that no layer has made yet
-  std::set<std::string> directories_;                            ///< of the image, as far as the file tells
+  struct NewDirectory {
+    std::string path;
+    std::string user;  ///< that it belongs to; empty = root
+    Place place;
+  };
+  std::vector<NewDirectory> workdirs_to_make_;  ///< of WORKDIR, and made by no layer yet
+  std::set<std::string> directories_;           ///< of the image, as far as the file tells
 };
 
 /// The value of an ARG that BuildKit sets by itself, such as TARGETARCH.

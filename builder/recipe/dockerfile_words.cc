@@ -1,119 +1,249 @@
+// Variables and quotes by the rules of BuildKit (frontend/dockerfile/shell/lex.go), which are the shell's where it has
+// them: a recursive descent, in which the word behind a modifier is read like the text around it.
+
 #include "builder/recipe/dockerfile_words.h"
 
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "builder/recipe/pattern.h"
+
 namespace blueprint::recipe::dockerfile {
 namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
-bool starts_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_name_character(char c) { return starts_name(c) || (c >= '0' && c <= '9'); }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_name_character(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_digit(c); }
+/// `$$`, `$?` and the others of the shell, none of which is ever set here.
+bool is_special_parameter(char c) { return std::string_view("@*#?-$!").find(c) != std::string_view::npos; }
 
 constexpr int kMaxDepth = 16;
+// `ENV A=$A$A` doubles: Linux takes no variable of more than 128 KiB (MAX_ARG_STRLEN), and recipes no file of more.
+constexpr std::size_t kMaxText = 128 * 1024;
+constexpr char kEndOfText = '\0';
+constexpr const char* kBadSubstitution = "this is no ${…} that can be replaced";
 
 enum class Quotes { Remove, Keep };
+enum class Escapes { Remove, Keep };
+enum class Stars { Shortest, Longest };
+
+/// A pattern of the shell, without brackets, as a regular expression; empty with an escape that patterns do not have.
+std::string regex_of(std::string_view pattern, Stars stars) {
+  std::string regex;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '*') {
+      regex += stars == Stars::Longest ? ".*" : ".*?";
+    } else if (c == '?') {
+      regex += '.';
+    } else if (c == '\\') {
+      const char next = i + 1 < pattern.size() ? pattern[++i] : kEndOfText;
+      const bool ends_word = next == '}' || next == '/';  // escaped for the ${…} around it
+      if (!ends_word && next != '*' && next != '?' && next != '\\') return {};
+      if (next != '/') regex += '\\';
+      regex += next;
+    } else {
+      if (std::string_view("[]{}.+()|^$").find(c) != std::string_view::npos) regex += '\\';
+      regex += c;
+    }
+  }
+  return regex;
+}
+
+std::string replaced(const std::string& value, const std::string& regex, std::string_view other, bool all) {
+  std::string out;
+  std::size_t at = 0;
+  while (const auto found = find_group(regex, value, at)) {
+    out += value.substr(at, found->begin - at);
+    out += other;
+    at = found->end;
+    if (!all || at >= value.size()) break;
+    if (found->begin == found->end) out += value[at++];
+  }
+  return out + value.substr(at);
+}
 
 class Expansion {
  public:
-  Expansion(std::string_view text, char escape, Quotes quotes, const Lookup& lookup, int depth = 0)
-      : text_(text), escape_(escape), quotes_(quotes), lookup_(lookup), depth_(depth) {}
+  Expansion(std::string_view text, char escape, Quotes quotes, const Lookup& lookup)
+      : text_(text), escape_(escape), quotes_(quotes), lookup_(lookup) {}
 
-  std::optional<std::string> run() {
-    std::string out;
-    while (at_ < text_.size()) {
-      const char c = text_[at_];
-      if (quotes_ == Quotes::Remove && c == '\'' && !in_double_) {
-        const std::size_t end = std::min(text_.find('\'', at_ + 1), text_.size());
-        out += text_.substr(at_ + 1, end - at_ - 1);
-        at_ = end + 1;
-      } else if (quotes_ == Quotes::Remove && c == '"') {
-        in_double_ = !in_double_;
-        ++at_;
-      } else if (c == escape_ && at_ + 1 < text_.size()) {
-        unescape(out);
-      } else if (c == '$') {
-        ++at_;
-        if (!variable(out)) return std::nullopt;
-      } else {
-        out += c;
-        ++at_;
-      }
-    }
-    return out;
+  Expanded run() {
+    Expanded result;
+    if (!read_until(kEndOfText, Escapes::Remove, result.text)) result = {.text = {}, .fault = fault_};
+    return result;
   }
 
  private:
-  /// Inside double quotes and heredocs an escape stands for itself unless something special follows.
-  void unescape(std::string& out) {
-    const char next = text_[at_ + 1];
-    const bool special = next == '$' || next == escape_ || (next == '"' && quotes_ == Quotes::Remove);
-    const bool keeps_escape = (in_double_ || quotes_ == Quotes::Keep) && !special;
-    if (keeps_escape) out += escape_;
-    out += next;
-    at_ += 2;
+  [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
+
+  bool fail(std::string message) {
+    fault_ = std::move(message);
+    return false;
   }
 
-  /// Behind a '$'.
-  bool variable(std::string& out) {
-    if (at_ < text_.size() && text_[at_] == '{') return braced(out);
-    std::size_t end = at_;
-    while (end < text_.size() && (end == at_ ? starts_name(text_[end]) : is_name_character(text_[end]))) ++end;
-    if (end == at_) {
-      out += '$';
+  /// Reads up to `stop`, which is passed over, or the end of the text.
+  bool read_until(char stop, Escapes escapes, std::string& out) {
+    if (depth_ >= kMaxDepth) return fail("more than 16 ${…} in each other");
+    ++depth_;
+    const Escapes outer = std::exchange(escapes_, escapes);
+    bool good = true;
+    while (good && !at_end() && (stop == kEndOfText || text_[at_] != stop)) {
+      good =
+          read_one(out) && (out.size() <= std::max(kMaxText, text_.size()) || fail("it becomes longer than 128 KiB"));
+    }
+    if (good && at_end() && stop != kEndOfText) good = fail(fmt::format("a '{}' is missing", stop));
+    ++at_;  // the stop
+    escapes_ = outer;
+    --depth_;
+    return good;
+  }
+
+  bool read_one(std::string& out) {
+    const char c = text_[at_];
+    if (c == '$') return variable(out);
+    if (c == '\'' && quotes_ == Quotes::Remove) return single_quoted(out);
+    if (c == '"' && quotes_ == Quotes::Remove) return double_quoted(out);
+    ++at_;
+    if (c != escape_) {
+      out += c;
       return true;
     }
-    out += lookup_(std::string(text_.substr(at_, end - at_))).value_or("");
-    at_ = end;
+    if (escapes_ == Escapes::Keep) out += c;
+    if (!at_end()) out += text_[at_++];
     return true;
   }
 
-  bool braced(std::string& out) {
-    const std::size_t close = matching_brace(at_);
-    if (close == std::string_view::npos || depth_ >= kMaxDepth) return false;
-    const std::string_view inside = text_.substr(at_ + 1, close - at_ - 1);
+  bool single_quoted(std::string& out) {
+    const std::size_t close = text_.find('\'', at_ + 1);
+    if (close == std::string_view::npos) return fail("a single quote is not closed");
+    out += text_.substr(at_ + 1, close - at_ - 1);
     at_ = close + 1;
-    const auto name_end = std::find_if_not(inside.begin(), inside.end(), is_name_character) - inside.begin();
-    const std::string name(inside.substr(0, static_cast<std::size_t>(name_end)));
-    std::string_view rest = inside.substr(static_cast<std::size_t>(name_end));
-    if (name.empty() || !starts_name(name[0])) return false;
-    const bool empty_counts_as_unset = rest.starts_with(':');
-    if (empty_counts_as_unset) rest.remove_prefix(1);
-    const std::optional<std::string> value = lookup_(name);
-    const bool is_set = value && !(empty_counts_as_unset && value->empty());
-    if (rest.empty()) {
-      out += value.value_or("");
-      return !empty_counts_as_unset;
-    }
-    if (rest[0] != '-' && rest[0] != '+') return false;
-    const auto word = Expansion(rest.substr(1), escape_, quotes_, lookup_, depth_ + 1).run();
-    if (!word) return false;
-    if (rest[0] == '-') out += is_set ? *value : *word;
-    if (rest[0] == '+') out += is_set ? *word : "";
     return true;
   }
 
-  [[nodiscard]] std::size_t matching_brace(std::size_t open) const {
-    int depth = 0;
-    for (std::size_t i = open; i < text_.size(); ++i) {
-      if (text_[i] == escape_) {
-        ++i;
-      } else if (text_[i] == '{') {
-        ++depth;
-      } else if (text_[i] == '}' && --depth == 0) {
-        return i;
+  /// In which an escape stands for itself unless something special follows.
+  bool double_quoted(std::string& out) {
+    for (++at_; !at_end();) {
+      const char c = text_[at_];
+      if (c == '"') {
+        ++at_;
+        return true;
       }
+      if (c == '$') {
+        if (!variable(out)) return false;
+        continue;
+      }
+      ++at_;
+      if (c != escape_) {
+        out += c;
+        continue;
+      }
+      if (at_end()) break;
+      const bool special = text_[at_] == '"' || text_[at_] == '$' || text_[at_] == escape_;
+      if (escapes_ == Escapes::Keep || !special) out += c;
+      if (special) out += text_[at_++];
     }
-    return std::string_view::npos;
+    return fail("a double quote is not closed");
+  }
+
+  std::string read_name() {
+    const std::size_t start = at_;
+    if (at_end()) return {};
+    if (is_special_parameter(text_[at_])) {
+      ++at_;
+    } else if (is_digit(text_[at_])) {
+      while (!at_end() && is_digit(text_[at_])) ++at_;
+    } else {
+      while (!at_end() && is_name_character(text_[at_])) ++at_;
+    }
+    return std::string(text_.substr(start, at_ - start));
+  }
+
+  /// At a '$'.
+  bool variable(std::string& out) {
+    ++at_;
+    if (!at_end() && text_[at_] == '{') {
+      ++at_;
+      return braced(out);
+    }
+    const std::string name = read_name();
+    out += name.empty() ? "$" : lookup_(name).value_or("");
+    return true;
+  }
+
+  /// Behind a '${'.
+  bool braced(std::string& out) {
+    const std::string name = read_name();
+    if (name.empty()) return fail(kBadSubstitution);
+    if (at_end()) return fail("a '}' is missing");
+    char modifier = text_[at_++];
+    if (modifier == '}') {
+      out += lookup_(name).value_or("");
+      return true;
+    }
+    if (modifier == '/') return replacement(name, out);
+    const bool empty_counts_as_unset = modifier == ':';
+    if (empty_counts_as_unset) {
+      if (at_end()) return fail("a '}' is missing");
+      modifier = text_[at_++];
+    }
+    const bool trims = modifier == '#' || modifier == '%';
+    if (!trims && modifier != '-' && modifier != '+' && modifier != '?') return fail(kBadSubstitution);
+    std::string word;
+    if (!read_until('}', trims ? Escapes::Keep : Escapes::Remove, word)) return false;
+    const std::optional<std::string> value = lookup_(name);
+    if (trims) return trim_value(value.value_or(""), modifier, word, out);
+    const bool is_set = value && !(empty_counts_as_unset && value->empty());
+    if (modifier == '?' && !is_set) {
+      if (word.empty()) word = value ? "must not be empty" : "must be set";
+      return fail(fmt::format("{}: {}", name, word));
+    }
+    if (modifier == '+') {
+      out += is_set ? word : "";
+    } else {
+      out += is_set ? *value : word;
+    }
+    return true;
+  }
+
+  /// `#` takes the shortest beginning away that the pattern matches, `%` the shortest end; twice means the longest.
+  bool trim_value(std::string value, char side, std::string_view pattern, std::string& out) {
+    const bool twice = pattern.starts_with(side);
+    if (twice) pattern.remove_prefix(1);
+    const std::string regex = regex_of(pattern, twice ? Stars::Longest : Stars::Shortest);
+    if (regex.empty() && !pattern.empty()) return fail("an escape that patterns do not have");
+    const std::string anchored =
+        side == '#' ? fmt::format("^({})", regex) : fmt::format("^(?s:{})({})$", twice ? ".*?" : ".*", regex);
+    if (const auto found = find_group(anchored, value, 0)) value.erase(found->begin, found->end - found->begin);
+    out += value;
+    return true;
+  }
+
+  /// Behind `${name/`.
+  bool replacement(const std::string& name, std::string& out) {
+    const bool all = !at_end() && text_[at_] == '/';
+    if (all) ++at_;
+    std::string pattern;
+    std::string other;
+    if (!read_until('/', Escapes::Keep, pattern) || !read_until('}', Escapes::Remove, other)) return false;
+    const std::string regex = regex_of(pattern, Stars::Longest);
+    if (regex.empty() && !pattern.empty()) return fail("an escape that patterns do not have");
+    const std::string value = lookup_(name).value_or("");
+    out += regex.empty() ? value : replaced(value, fmt::format("({})", regex), other, all);
+    return true;
   }
 
   const std::string_view text_;
   const char escape_;
   const Quotes quotes_;
   const Lookup& lookup_;
-  const int depth_;  ///< of ${…} in ${…}
+  Escapes escapes_ = Escapes::Remove;
+  int depth_ = 0;  ///< of ${…} in ${…}
   std::size_t at_ = 0;
-  bool in_double_ = false;
+  std::string fault_;
 };
 
 }  // namespace
@@ -157,12 +287,12 @@ std::vector<Word> split_words(std::string_view text, char escape) {
   return words;
 }
 
-std::optional<std::string> expand(std::string_view text, char escape, const Lookup& lookup) {
+Expanded expand(std::string_view text, char escape, const Lookup& lookup) {
   return Expansion(text, escape, Quotes::Remove, lookup).run();
 }
 
-std::optional<std::string> expand_heredoc(std::string_view text, char escape, const Lookup& lookup) {
-  return Expansion(text, escape, Quotes::Keep, lookup).run();
+Expanded expand_heredoc(std::string_view text, const Lookup& lookup) {
+  return Expansion(text, '\\', Quotes::Keep, lookup).run();
 }
 
 }  // namespace blueprint::recipe::dockerfile

@@ -22,10 +22,18 @@ struct Word {
 /// The value of a variable, when it has one.
 using Lookup = std::function<std::optional<std::string>(const std::string& name)>;
 
-/// `text` without its quotes and escapes, and with `$name`, `${name}`, `${name:-default}` and `${name:+other}` (and
-/// both without the colon) replaced. Nothing when a `${` is malformed or asks for something else.
-[[nodiscard]] std::optional<std::string> expand(std::string_view text, char escape, const Lookup& lookup);
-/// The same for the body of a heredoc, in which quotes mean themselves.
-[[nodiscard]] std::optional<std::string> expand_heredoc(std::string_view text, char escape, const Lookup& lookup);
+/// A text with its variables replaced, or what is wrong with it.
+struct Expanded {
+  std::string text;
+  std::string fault;  ///< what is malformed, or what a `${name:?…}` demands; empty = nothing
+};
+
+/// `text` without its quotes and escapes, and with `$name` and `${name}` replaced, also as `${name:-default}`,
+/// `${name:+other}`, `${name:?message}` (and these without the colon), `${name#pattern}`, `${name##pattern}`,
+/// `${name%pattern}`, `${name%%pattern}`, `${name/pattern/other}` and `${name//pattern/other}`, where a pattern has `*`
+/// and `?`. The rules are those of BuildKit (frontend/dockerfile/shell).
+[[nodiscard]] Expanded expand(std::string_view text, char escape, const Lookup& lookup);
+/// The same for the body of a heredoc: its quotes mean themselves, and its escape is always a backslash.
+[[nodiscard]] Expanded expand_heredoc(std::string_view text, const Lookup& lookup);
 
 }  // namespace blueprint::recipe::dockerfile

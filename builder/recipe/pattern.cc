@@ -49,4 +49,14 @@ bool is_found(const std::string& pattern, std::string_view text) {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), compiled);
 }
 
+std::optional<Found> find_group(const std::string& pattern, std::string_view text, std::size_t from) {
+  const re2::RE2 compiled(pattern, quiet());
+  re2::StringPiece groups[2];
+  if (!compiled.ok() ||
+      !compiled.Match(re2::StringPiece(text.data(), text.size()), from, text.size(), re2::RE2::UNANCHORED, groups, 2))
+    return std::nullopt;
+  const auto begin = static_cast<std::size_t>(groups[1].data() - text.data());
+  return Found{begin, begin + groups[1].size()};
+}
+
 }  // namespace blueprint::recipe

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,5 +20,13 @@ namespace blueprint::recipe {
 /// Whether `pattern` matches somewhere in `text`; ^ and $ match at its lines. Bytes that are not UTF-8 match nothing
 /// but themselves. A malformed pattern is found nowhere.
 [[nodiscard]] bool is_found(const std::string& pattern, std::string_view text);
+
+/// What the first group of `pattern` matches first in `text` from `from` on. `^` matches at the start of the text
+/// alone. A malformed pattern is found nowhere.
+struct Found {
+  std::size_t begin = 0;
+  std::size_t end = 0;  ///< behind the last byte
+};
+[[nodiscard]] std::optional<Found> find_group(const std::string& pattern, std::string_view text, std::size_t from);
 
 }  // namespace blueprint::recipe

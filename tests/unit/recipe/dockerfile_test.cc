@@ -52,13 +52,17 @@ std::string outcome(const fs::path& file) {
   }
 }
 
+const dockerfile::Lookup kLookup = [](const std::string& name) -> std::optional<std::string> {
+  if (name == "A") return "a b";
+  if (name == "EMPTY") return "";
+  if (name == "FILE") return "lib/foo.tar.gz";
+  if (name == "STARS") return "a*b?c";
+  return std::nullopt;
+};
+
 std::string expanded(std::string_view text) {
-  const dockerfile::Lookup lookup = [](const std::string& name) -> std::optional<std::string> {
-    if (name == "A") return "a b";
-    if (name == "EMPTY") return "";
-    return std::nullopt;
-  };
-  return dockerfile::expand(text, '\\', lookup).value_or("(malformed)");
+  const dockerfile::Expanded result = dockerfile::expand(text, '\\', kLookup);
+  return result.fault.empty() ? result.text : "(" + result.fault + ")";
 }
 
 }  // namespace
@@ -106,9 +110,88 @@ TEST_CASE("variables and quotes of a Dockerfile are replaced as BuildKit does") 
   CHECK(expanded("${B:-x}${EMPTY:-y}${EMPTY-z}${A:-w}") == "xya b");
   CHECK(expanded("${B:+x}${EMPTY:+y}${EMPTY+z}${A:+w}") == "zw");
   CHECK(expanded("${B:-${A}/$A}") == "a b/a b");
-  CHECK(expanded("$ $1 $$") == "$ $1 $$");
-  for (const char* bad : {"${", "${A", "${}", "${1}", "${A:?x}", "${A:}", "${A%x}", "${B:-${}"})
-    CHECK(expanded(bad) == "(malformed)");
+  CHECK(expanded("$ $1 $$ $?.") == "$   .");
+  CHECK(expanded("a\\") == "a");
+  CHECK(dockerfile::expand("`$A \\$EMPTY", '`', kLookup).text == "$A \\");
+}
+
+TEST_CASE("variables of a Dockerfile are trimmed and replaced by patterns") {
+  CHECK(expanded("${FILE#*/} ${FILE##*o} ${FILE#x}") == "foo.tar.gz .tar.gz lib/foo.tar.gz");
+  CHECK(expanded("${FILE%.*} ${FILE%%.*} ${FILE%x} ${UNSET%x}") == "lib/foo.tar lib/foo lib/foo.tar.gz ");
+  CHECK(expanded("${FILE/o/0} ${FILE//o/0} ${FILE/./} ${FILE//[o]/x}") ==
+        "lib/f0o.tar.gz lib/f00.tar.gz lib/footar.gz lib/foo.tar.gz");
+  CHECK(expanded("${FILE/lib\\/foo/x} ${FILE//?/.}") == "x.tar.gz ..............");
+  CHECK(expanded("${STARS#a\\*} ${STARS%\\?c} ${STARS/\\*b/${A%% *}}") == "b?c a*b aa?c");
+  CHECK(expanded("${FILE//*/\"x y\"} ${FILE///x}") == "x y lib/foo.tar.gz");
+  CHECK(expanded("${FILE:#lib}${FILE:%gz}") == "/foo.tar.gzlib/foo.tar.");
+}
+
+TEST_CASE("what a Dockerfile cannot have replaced is said") {
+  for (const char* bad : {"${}", "${{A}}", "${A=x}", "${A:=x}", "${A:}", "${A,,}"})
+    CHECK(expanded(bad) == "(this is no ${…} that can be replaced)");
+  for (const char* open : {"${", "${:"}) CHECK(expanded(open) == "(this is no ${…} that can be replaced)");
+  for (const char* open : {"${A", "${A:", "${A%x", "${A/x/y", "${B:-${A}"})
+    CHECK(expanded(open) == "(a '}' is missing)");
+  CHECK(expanded("${A/x}") == "(a '/' is missing)");
+  CHECK(expanded("'x") == "(a single quote is not closed)");
+  CHECK(expanded("\"x") == "(a double quote is not closed)");
+  CHECK(expanded("${A%\\x}") == "(an escape that patterns do not have)");
+  CHECK(expanded("${B:?say which}${B?}") == "(B: say which)");
+  CHECK(expanded("${B?}") == "(B: must be set)");
+  CHECK(expanded("${EMPTY?x}${EMPTY:?}") == "(EMPTY: must not be empty)");
+}
+
+TEST_CASE("in a heredoc quotes mean themselves and the escape is a backslash") {
+  CHECK(dockerfile::expand_heredoc("'$A' \"${A%b}\" \\$A \\\\ \\n `$A", kLookup).text == "'a b' \"a \" $A \\ n `a b");
+}
+
+TEST_CASE("a Dockerfile sees what its base image hands down") {
+  const InDirectory in(dockerfiles());
+  std::vector<std::string> asked;
+  const auto base_config = [&](const Text& image) -> std::optional<BaseConfig> {
+    asked.push_back(image.value);
+    if (image.value != "golang") return std::nullopt;
+    return BaseConfig{
+        .env = {{"PATH", "/go/bin:/bin"}, {"GOPATH", "/go"}, {"LEVEL", "base"}}, .workdir = "/go", .user = "gopher"};
+  };
+  const auto result = compose_dockerfile(
+      "FROM golang AS build\n"
+      "RUN first\n"
+      "ENV PATH=$GOPATH/extra:$PATH LEVEL=own\n"
+      "ARG LEVEL=arg\n"
+      "RUN second\n"
+      "COPY Makefile src/\n"
+      "WORKDIR tool\n"
+      "USER root\n"
+      "RUN echo ${NOT_SET}\n"
+      "FROM build\n"
+      "ENV LEVEL=$LEVEL.child\n"
+      "RUN third\n"
+      "FROM unused\n"
+      "FROM build\n",
+      "Dockerfile", "context", "", {.target = "build", .name = "x", .base_config = base_config});
+  CHECK(asked == std::vector<std::string>{"golang"});
+  const auto& layers = result.recipe.layers;
+  const auto run = [&](std::size_t number) { return std::get<RunStep>(layers.at(number).step); };
+  // What the base has is inherited; of what ENV changes later, the layers before it get the base's.
+  CHECK(run(0).env == std::map<std::string, std::string>{{"LEVEL", "base"}, {"PATH", "/go/bin:/bin"}});
+  CHECK(run(0).workdir == "/go");
+  CHECK(run(0).user.value == "gopher");
+  // ARG behind an ENV counts for what follows, and not in the image.
+  CHECK(run(1).env == std::map<std::string, std::string>{{"LEVEL", "arg"}, {"PATH", "/go/extra:/go/bin:/bin"}});
+  CHECK(result.recipe.env == std::map<std::string, std::string>{{"LEVEL", "own"}, {"PATH", "/go/extra:/go/bin:/bin"}});
+  CHECK(std::get<CopyStep>(layers.at(2).step).to.value == "/go/src/Makefile");
+  CHECK(result.recipe.workdir == "/go/tool");
+  CHECK(result.recipe.user == "root");
+  CHECK(result.warnings.empty());
+}
+
+TEST_CASE("a variable that neither the file nor its known base sets is told once it is replaced") {
+  const auto result = compose_dockerfile("FROM base\nENV A=$GOPATH\n", "Dockerfile", "/nonexistent", "",
+                                         {.name = "x", .base_config = [](const Text&) { return BaseConfig{}; }});
+  REQUIRE(result.warnings.size() == 1);
+  CHECK(result.warnings[0].message == "'GOPATH' is set neither in this file nor by the base image");
+  CHECK_FALSE(result.recipe.workdir);
 }
 
 TEST_CASE("hostile Dockerfiles are refused before they cost much") {
@@ -133,7 +216,11 @@ TEST_CASE("hostile Dockerfiles are refused before they cost much") {
   CHECK(fault_of(instructions) == "Dockerfile:2001:1: error: malformed Dockerfile: more than 2000 instructions [R050]");
   CHECK_THAT(fault_of(stages), Catch::Contains("more than 256 stages"));
   CHECK_THAT(fault_of(directories), Catch::Contains("a directory cannot be"));
-  CHECK_THAT(fault_of(nested + std::string(3000, '}') + "\n"), Catch::Contains("can be replaced [R050]"));
+  CHECK_THAT(fault_of(nested + std::string(3000, '}') + "\n"),
+             Catch::Contains("more than 16 ${…} in each other [R050]"));
+  std::string doubled = "FROM x\nENV A=0123456789\n";
+  for (int i = 0; i < 100; ++i) doubled += "ENV A=$A$A\n";
+  CHECK_THAT(fault_of(doubled), Catch::Contains("it becomes longer than 128 KiB [R050]"));
 }
 
 TEST_CASE("words end at blanks that are neither quoted nor escaped") {
