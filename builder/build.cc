@@ -68,7 +68,8 @@ class Build {
         events_(events),
         stop_(std::move(stop)),
         own_digests_(store.root() / "input-digests"),
-        digests_(options.digests != nullptr ? *options.digests : own_digests_) {}
+        digests_(options.digests != nullptr ? *options.digests : own_digests_),
+        downloads_(options.downloads != nullptr ? *options.downloads : own_downloads_) {}
 
   BuildResult run();
 
@@ -89,6 +90,8 @@ class Build {
   std::stop_token stop_;
   steps::InputDigests own_digests_;
   steps::InputDigests& digests_;
+  Claims own_downloads_;
+  Claims& downloads_;
   steps::Images images_;  ///< that the recipe and its stages name; a stage's own as soon as it is built
   packages::Lock lock_;
 };
@@ -120,6 +123,7 @@ layers::LayerRef Build::run_layer(const recipe::Recipe& recipe, const ReadyLayer
                                                 .pool = pool_,
                                                 .events = events_,
                                                 .stop = stop_,
+                                                .downloads = downloads_,
                                                 .parent = below,
                                                 .tree = tree,
                                                 .epoch = lock_.epoch,

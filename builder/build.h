@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/claims.h"
 #include "base/events.h"
 #include "base/thread_pool.h"
 #include "builder/layer_slots.h"
@@ -52,6 +53,7 @@ struct BuildOptions {
   std::map<std::filesystem::path, Digest> built;  ///< images of parents that are built already, by the recipe's file
   steps::InputDigests* digests = nullptr;         ///< what one has read, the others need not
   LayerSlots* package_slots = nullptr;            ///< bounds how many layers of packages run
+  Claims* downloads = nullptr;                    ///< what one downloads, the others wait for
 };
 
 /// What became of one layer.

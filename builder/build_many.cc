@@ -77,6 +77,7 @@ class Run {
   std::stop_token stop_;
   LayerSlots package_slots_;
   steps::InputDigests digests_;
+  Claims downloads_;
   const std::vector<std::size_t> heights_;
   std::vector<std::vector<std::size_t>> children_;
 
@@ -153,6 +154,7 @@ void Run::build_recipe(const RecipeNode& node, RecipeReport& report) {
   options.tell_cached = false;
   options.package_slots = &package_slots_;
   options.digests = &digests_;
+  options.downloads = &downloads_;
   // A recipe that was not asked for is there as a parent, whose layers are used as they are.
   if (node.asked == RecipeNode::Asked::No) {
     options.params.clear();

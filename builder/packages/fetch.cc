@@ -5,6 +5,9 @@
 // because the last transfer to finish decides how long it takes. Files are not fsynced one by one: after a power cut a
 // file may be empty under a digest that is not its own, so whoever uses one checks its hash again (unpacking does), and
 // here its size.
+//
+// Builds in one process that lack the same file do not download it twice: each claims what nobody else has claimed,
+// downloads that, and then waits for the rest. Processes do not know of each other; the rename makes that safe.
 
 #include <algorithm>
 #include <map>
@@ -147,33 +150,28 @@ std::exception_ptr conclude(HttpTransfer& transfer, DebSink& sink, const LockedP
   return nullptr;
 }
 
-}  // namespace
+std::vector<Digest> digests_of(const std::vector<const LockedPackage*>& packages) {
+  std::vector<Digest> digests;
+  for (const auto* package : packages) digests.push_back(package->sha256);
+  return digests;
+}
 
-std::uint64_t fetch_packages(const std::vector<LockedPackage>& packages,
-                             const std::vector<LockedRepository>& repositories, const Mirrors& mirrors,
-                             const fs::path& debs, bool offline, Events& events, std::string_view stage,
-                             std::stop_token stop) {
-  const auto missing = find_missing(packages, debs);
-  if (missing.empty()) return 0;
-  if (offline) {
-    std::vector<std::string> names;
-    for (const auto* package : missing) names.push_back(shown_name(*package));
-    throw debs_missing_offline(names);
-  }
+/// Downloads those files; each is given back as soon as it is there.
+std::uint64_t download(const std::vector<const LockedPackage*>& missing, const FetchRequest& request,
+                       Claims::Claim& claim, Meter& meter, const std::stop_token& stop) {
   std::error_code failed;
-  fs::create_directories(debs, failed);
-  if (failed) throw os_error(fmt::format("create {}", debs.string()), failed.value());
-  const auto bases = base_urls(repositories, mirrors);
+  fs::create_directories(request.debs, failed);
+  if (failed) throw os_error(fmt::format("create {}", request.debs.string()), failed.value());
+  const auto bases = base_urls(request.repositories, request.mirrors);
   const auto http = registry_client::make_curl_http({.max_connections = kConnections,
                                                      .max_connections_per_host = kConnections,
-                                                     .proxy = mirrors.proxy,
-                                                     .no_proxy = mirrors.no_proxy,
+                                                     .proxy = request.mirrors.proxy,
+                                                     .no_proxy = request.mirrors.no_proxy,
                                                      .file_urls = registry_client::HttpOptions::FileUrls::Allow});
-  Meter meter(events, std::string(stage));
   std::vector<std::unique_ptr<DebSink>> sinks;
   std::vector<HttpTransfer> transfers(missing.size());
   for (std::size_t i = 0; i < missing.size(); ++i) {
-    sinks.push_back(std::make_unique<DebSink>(*missing[i], debs, meter));
+    sinks.push_back(std::make_unique<DebSink>(*missing[i], request.debs, meter));
     meter.expect(missing[i]->size_bytes);
     transfers[i].request = {.url = registry_client::join_url(bases.at(missing[i]->repository), missing[i]->filename),
                             .sink = sinks[i].get(),
@@ -186,12 +184,40 @@ std::uint64_t fetch_packages(const std::vector<LockedPackage>& packages,
     const auto i = static_cast<std::size_t>(&transfer - transfers.data());
     const auto failure = conclude(transfer, *sinks[i], *missing[i]);
     if (failure && !first_failure) first_failure = failure;
+    claim.give_back(missing[i]->sha256);
   });
   if (first_failure) std::rethrow_exception(first_failure);
   std::uint64_t bytes = 0;
   for (const auto& sink : sinks) bytes += sink->received();
-  events.finished(stage, format_size(bytes));
   return bytes;
+}
+
+}  // namespace
+
+std::uint64_t fetch_packages(const FetchRequest& request, Events& events, std::string_view stage,
+                             std::stop_token stop) {
+  std::uint64_t bytes = 0;
+  while (true) {
+    const auto lacking = digests_of(find_missing(request.packages, request.debs));
+    if (lacking.empty()) return bytes;
+    auto claim = request.downloads.take(lacking);
+    // Whoever had a claim before us may have brought the file meanwhile.
+    auto missing = find_missing(request.packages, request.debs);
+    if (request.offline && !missing.empty()) {
+      std::vector<std::string> names;
+      for (const auto* package : missing) names.push_back(shown_name(*package));
+      throw debs_missing_offline(names);
+    }
+    std::erase_if(missing, [&](const LockedPackage* package) { return !claim.contains(package->sha256); });
+    if (!missing.empty()) {
+      Meter meter(events, std::string(stage));
+      bytes += download(missing, request, claim, meter, stop);
+      events.finished(stage, format_size(bytes));
+    } else if (claim.empty()) {
+      events.note(fmt::format("waiting for {} packages that another build downloads", lacking.size()));
+      request.downloads.wait_for(lacking, stop);
+    }
+  }
 }
 
 }  // namespace blueprint::packages

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/claims.h"
 #include "base/events.h"
 #include "base/thread_pool.h"
 #include "builder/packages/lock.h"
@@ -50,11 +51,18 @@ struct Resolution {
 [[nodiscard]] Resolution resolve_packages(const ResolveRequest& request, ThreadPool& pool, Events& events,
                                           std::stop_token stop);
 
+struct FetchRequest {
+  const std::vector<LockedPackage>& packages;
+  const std::vector<LockedRepository>& repositories;
+  const Mirrors& mirrors;
+  std::filesystem::path debs;
+  bool offline = false;
+  Claims& downloads;  ///< of all who fetch into `debs` in this process
+};
+
 /// Makes sure that every package is in `debs` (HEX.deb), downloading what is missing in parallel: verified by SHA-256
-/// while it streams, retried with backoff, finished files kept whatever happens later. Returns bytes downloaded.
-std::uint64_t fetch_packages(const std::vector<LockedPackage>& packages,
-                             const std::vector<LockedRepository>& repositories, const Mirrors& mirrors,
-                             const std::filesystem::path& debs, bool offline, Events& events, std::string_view stage,
-                             std::stop_token stop);
+/// while it streams, retried with backoff, finished files kept whatever happens later. What somebody else in this
+/// process is downloading is waited for. Returns bytes downloaded.
+std::uint64_t fetch_packages(const FetchRequest& request, Events& events, std::string_view stage, std::stop_token stop);
 
 }  // namespace blueprint::packages

@@ -74,6 +74,15 @@ bool has_digest(const fs::path& file, const Digest& digest) {
   }
 }
 
+/// Waits for whoever downloads the file in this process.
+Claims::Claim claim_download(const Digest& digest, const StepContext& context) {
+  while (true) {
+    auto claim = context.downloads.take({&digest, 1});
+    if (!claim.empty()) return claim;
+    context.downloads.wait_for({&digest, 1}, context.stop);
+  }
+}
+
 Error fetch_error(ErrorKind kind, const char* code, std::string message, const SourceSpan& where) {
   Diagnostic diagnostic{.kind = kind, .code = code, .message = std::move(message)};
   if (where.line > 0) diagnostic.where = where;
@@ -96,6 +105,7 @@ void FetchStep::add_key_fields(plan::KeyRecord& record) const {
 
 fs::path FetchStep::ensure_downloaded(const StepContext& context) const {
   const fs::path place = context.store.deb_path(digest_);
+  const auto claim = claim_download(digest_, context);
   if (has_digest(place, digest_)) return place;
   const std::string shown = registry_client::redact_url(fetch_.url.value);
   if (access_.network == Network::Offline) {

@@ -15,8 +15,13 @@ void PackagesStep::add_key_fields(plan::KeyRecord& record) const {
 }
 
 void PackagesStep::work(rootfs::BuildRoot& root, const StepContext& context) const {
-  packages::fetch_packages(inputs_.packages, inputs_.repositories, inputs_.mirrors, context.store.root() / "debs",
-                           inputs_.offline, context.events, context.stage + "/download", context.stop);
+  packages::fetch_packages({.packages = inputs_.packages,
+                            .repositories = inputs_.repositories,
+                            .mirrors = inputs_.mirrors,
+                            .debs = context.store.root() / "debs",
+                            .offline = inputs_.offline,
+                            .downloads = context.downloads},
+                           context.events, context.stage + "/download", context.stop);
   packages::install_packages(root,
                              {.packages = inputs_.packages,
                               .debs = context.store.root() / "debs",

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/claims.h"
 #include "base/events.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
@@ -26,6 +27,7 @@ struct StepContext {
   ThreadPool& pool;
   Events& events;
   std::stop_token stop;
+  Claims& downloads;                            ///< into the store, of all builds of this process
   const std::vector<layers::LayerRef>& parent;  ///< empty for the first layer of an image
   const layers::FileTree& tree;                 ///< the files of the parent
   std::int64_t epoch = 0;                       ///< SOURCE_DATE_EPOCH of the build

@@ -117,8 +117,14 @@ struct Case {
     if (tool_words.empty()) request.asked.pop_back();
     resolution = test::resolve(request);
     fs::create_directories(directory.path() / "debs");
+    Claims downloads;
     for (const auto& [layer, list] : resolution.packages) {
-      fetch_packages(list, resolution.repositories, mirrors, directory.path() / "debs", false, events, "fetch", {});
+      fetch_packages({.packages = list,
+                      .repositories = resolution.repositories,
+                      .mirrors = mirrors,
+                      .debs = directory.path() / "debs",
+                      .downloads = downloads},
+                     events, "fetch", {});
     }
     words = base_words;
     words.insert(words.end(), tool_words.begin(), tool_words.end());

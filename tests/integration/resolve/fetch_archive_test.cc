@@ -1,6 +1,7 @@
 // Downloading packages from a mirror that may be slow, broken or lying.
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include <fmt/format.h>
@@ -38,7 +39,13 @@ class Fetcher {
     return fetch(std::move(stop), events);
   }
   std::uint64_t fetch(std::stop_token stop, Events& events) {
-    return packages::fetch_packages(packages_, resolution_.repositories, archive_.mirrors(), archive_.debs(), offline,
+    const auto mirrors = archive_.mirrors();
+    return packages::fetch_packages({.packages = packages_,
+                                     .repositories = resolution_.repositories,
+                                     .mirrors = mirrors,
+                                     .debs = archive_.debs(),
+                                     .offline = offline,
+                                     .downloads = downloads_},
                                     events, "download", std::move(stop));
   }
   std::string failure() {
@@ -64,6 +71,7 @@ class Fetcher {
   Archive& archive_;
   packages::Resolution resolution_;
   std::vector<packages::LockedPackage> packages_;
+  Claims downloads_;
 };
 
 }  // namespace
@@ -82,6 +90,43 @@ TEST_CASE("packages are downloaded once and kept by their digest") {
   // A file that a power cut left short is fetched again.
   write_file_atomic(fetcher.place("big"), "short");
   CHECK(fetcher.fetch() > 400'000);
+  CHECK(fetcher.count() == Count({6, 0}));
+}
+
+TEST_CASE("two who lack the same packages download them once between them") {
+  Archive archive(kSpec);
+  archive.serve({"slow */big_1_amd64.deb rate=800000"});
+  Fetcher fetcher(archive);
+  (void)archive.take_log();
+  ThreadPool pool(2);
+  TaskGroup group(pool);
+  std::atomic<std::uint64_t> bytes = 0;
+  for (int i = 0; i < 2; ++i) group.run([&] { bytes += fetcher.fetch(); });
+  group.wait();
+  CHECK(fetcher.count() == Count({6, 0}));
+  CHECK(archive.take_log().size() == 6);
+  CHECK(bytes > 400'000);
+  CHECK(bytes < 800'000);
+}
+
+TEST_CASE("of two who lack a package the second tries when the first failed") {
+  Archive archive(kSpec);
+  archive.serve({"status */big_1_amd64.deb code=404 times=1"});
+  Fetcher fetcher(archive);
+  ThreadPool pool(2);
+  TaskGroup group(pool);
+  std::atomic<int> failures = 0;
+  for (int i = 0; i < 2; ++i) {
+    group.run([&] {
+      try {
+        (void)fetcher.fetch();
+      } catch (const Error&) {
+        ++failures;
+      }
+    });
+  }
+  group.wait();
+  CHECK(failures == 1);
   CHECK(fetcher.count() == Count({6, 0}));
 }
 

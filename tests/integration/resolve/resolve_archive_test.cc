@@ -242,8 +242,14 @@ TEST_CASE("a flat repository of the recipe's own, with its own key, is used besi
   CHECK(resolution.repositories[gadget.repository].name == uri);
   CHECK(resolution.repositories[gadget.repository].key != resolution.repositories[0].key);
   NoEvents events;
-  CHECK(packages::fetch_packages({gadget}, resolution.repositories, archive.mirrors(), archive.debs(), false, events,
-                                 "x", {}) == gadget.size_bytes);
+  Claims downloads;
+  const auto mirrors = archive.mirrors();
+  CHECK(packages::fetch_packages({.packages = {gadget},
+                                  .repositories = resolution.repositories,
+                                  .mirrors = mirrors,
+                                  .debs = archive.debs(),
+                                  .downloads = downloads},
+                                 events, "x", {}) == gadget.size_bytes);
   // The agent that gpg started ends with the directory of its key.
   (void)run({.argv = {"gpgconf", "--homedir", (vendor.path() / "key").string(), "--kill", "all"}});
 }

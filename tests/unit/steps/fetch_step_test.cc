@@ -1,5 +1,7 @@
 #include "builder/steps/fetch_step.h"
 
+#include <optional>
+
 #include <catch2/catch.hpp>
 
 #include "base/events.h"
@@ -15,6 +17,7 @@ struct Fetching {
   layers::Store store{directory.path() / "store"};
   ThreadPool pool{1};
   NoEvents events;
+  Claims downloads;
   layers::FileTree tree{std::vector<std::shared_ptr<const layers::LayerIndex>>{}};
   std::vector<layers::LayerRef> parent;
   fs::path upstream = directory.path() / "upstream";
@@ -27,9 +30,14 @@ struct Fetching {
     fetch.url.value = "file://" + upstream.string();
     fetch.sha256.value = digest.hex();
     fetch.to.value = "/opt/file";
-    const auto output =
-        steps::FetchStep(fetch, {.network = network})
-            .apply({.store = store, .pool = pool, .events = events, .stop = {}, .parent = parent, .tree = tree});
+    const auto output = steps::FetchStep(fetch, {.network = network})
+                            .apply({.store = store,
+                                    .pool = pool,
+                                    .events = events,
+                                    .stop = {},
+                                    .downloads = downloads,
+                                    .parent = parent,
+                                    .tree = tree});
     for (const auto& planned : output.changes) {
       if (const auto* file = std::get_if<layers::HostFile>(&planned.source)) return read_file(file->path);
     }
@@ -45,6 +53,20 @@ TEST_CASE("a fetched file is kept, and found again without its server") {
   fs::remove(here.upstream);
   CHECK(here.fetch() == "bytes");
   CHECK(here.fetch(steps::Network::Offline) == "bytes");
+}
+
+TEST_CASE("a file that another build of this process is downloading is waited for") {
+  Fetching here("bytes");
+  fs::remove(here.upstream);
+  std::optional<Claims::Claim> other(here.downloads.take({&here.digest, 1}));
+  ThreadPool pool(1);
+  TaskGroup group(pool);
+  std::string fetched;
+  group.run([&] { fetched = here.fetch(); });
+  write_file_atomic(here.store.deb_path(here.digest), "bytes");
+  other.reset();
+  group.wait();
+  CHECK(fetched == "bytes");
 }
 
 TEST_CASE("a file that has rotten in the store does not reach an image") {
