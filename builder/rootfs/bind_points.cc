@@ -56,7 +56,8 @@ void BindPoints::make(const std::string& path, Kind kind) {
 }
 
 BindPoints::~BindPoints() {
-  for (const auto& made : made_ | std::views::reverse) {
+  for (auto each = made_.rbegin(); each != made_.rend(); ++each) {
+    const Made& made = *each;
     try {
       const auto place = root_.place(made.path);
       struct stat now {};
