@@ -30,8 +30,8 @@ FrameCompressor FrameCompressor::for_data() {
   FrameCompressor compressor(3);
   ZSTD_CCtx* zstd = compressor.context_->zstd;
   ZSTD_CCtx_setParameter(zstd, ZSTD_c_strategy, ZSTD_dfast);
-  ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, 15);
-  ZSTD_CCtx_setParameter(zstd, ZSTD_c_chainLog, 14);
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, 16);
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_chainLog, 15);
   ZSTD_CCtx_setParameter(zstd, ZSTD_c_minMatch, 5);
   return compressor;
 }

@@ -2,7 +2,8 @@
 //
 //   1. The changes are applied to the names and inodes of the parent's ext4, and every file gets its blocks
 //   (layers/ext4/author.h).
-//      Nothing of a file is read for that: its size is known.
+//      Nothing of a file is read for that: its size is known. Files of equal sizes are compared by digest: what is
+//      there twice is stored once.
 //   2. The data of the files goes once from its source through SHA-256 and zstd into the blob, on all threads, in the
 //   order of
 //      paths. What comes out is where each block of each file is, which blocks are zeros, and the digest of each file.
@@ -37,6 +38,7 @@
 #include "layers/layer_writer_pipeline.h"
 #include "layers/layer_writer_record.h"
 #include "layers/layer_writer_source.h"
+#include "layers/layer_writer_twins.h"
 
 namespace blueprint::layers {
 namespace {
@@ -102,6 +104,7 @@ class Writing {
     author_->apply(changes_);
     files_ = author_->files();
     place_files();
+    twins_ = find_twins(changes_, files_, pool_, stop_);
     // From here on the addresses of all data are fixed.
     stream_data();
     finish_metadata();
@@ -149,6 +152,7 @@ class Writing {
   Citable citable_;
   std::unique_ptr<ext4::Author> author_;
   std::vector<std::size_t> files_;  ///< author_->files()
+  std::vector<std::size_t> twins_;  ///< find_twins()
   BlobWriter blob_;
   std::unique_ptr<DataRecorder> recorder_;
   LayerIndex index_;
@@ -267,7 +271,7 @@ MadeData Writing::make(const DataJob& job) {
     const auto index = store_.layer_index(stored.layer);  // kept in memory by the store
     return cite_file({index.get(), find_put(*index, stored.path), stored.layer}, job.first_file);
   }
-  return with_tools([&](DataTools& tools) { return make_data(job, changes_, files_, citable_, tools); });
+  return with_tools([&](DataTools& tools) { return make_data(job, changes_, files_, twins_, citable_, tools); });
 }
 
 MadeData Writing::make_metadata(std::span<const std::uint64_t> blocks) {

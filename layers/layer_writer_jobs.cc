@@ -62,8 +62,11 @@ class Maker {
 
   Digest digest_of(std::span<const std::byte> bytes) { return tools_.hash.update(bytes).finish(); }
 
-  void add_holes(std::size_t file, std::uint64_t file_block, std::uint64_t blocks) {
-    if (blocks > 0) data_.pieces.push_back({file, file_block, static_cast<std::uint32_t>(blocks), DataPiece::kHole, 0});
+  /// A piece of a large file that is zeros.
+  void add_hole(std::size_t file, std::uint64_t offset, std::size_t size) {
+    data_.pieces.push_back(
+        {file, offset / kBlockSize, static_cast<std::uint32_t>(blocks_of(size)), DataPiece::kHole, 0});
+    data_.digests.push_back({file, size == kMaxFrameSize ? zero_piece_digest() : digest_of(Bytes(size))});
   }
 
   /// One piece of kMaxFrameSize, or the last one, of a large file. `bytes` are padded to blocks.
@@ -135,18 +138,12 @@ void add_cited(MadeData& data, const Citable::File& stored, std::size_t file) {
 
 MadeData make_pieces(const DataJob& job, const PlannedChange& planned, Maker& maker) {
   const SourceReader source(planned);
-  if (source.is_hole(job.offset, job.size)) {
-    maker.add_holes(job.first_file, job.offset / kBlockSize, blocks_of(job.size));
-    for (std::uint64_t done = 0; done < job.size; done += kMaxFrameSize) {
-      const std::uint64_t left = std::min<std::uint64_t>(kMaxFrameSize, job.size - done);
-      maker.data().digests.push_back({job.first_file, left == kMaxFrameSize
-                                                          ? zero_piece_digest()
-                                                          : maker.digest_of(std::span<const std::byte>(Bytes(left)))});
-    }
-    return std::move(maker.data());
-  }
   for (std::uint64_t done = 0; done < job.size; done += kMaxFrameSize) {
     const std::size_t size = std::min<std::uint64_t>(kMaxFrameSize, job.size - done);
+    if (source.is_hole(job.offset + done, size)) {
+      maker.add_hole(job.first_file, job.offset + done, size);
+      continue;
+    }
     Bytes bytes(blocks_of(size) * kBlockSize);
     source.read(job.offset + done, std::span(bytes).first(size));
     maker.add_large_piece(job.first_file, job.offset + done, std::move(bytes), size);
@@ -162,7 +159,8 @@ class Packing {
 
   void reserve(std::uint64_t bytes) { packed_.reserve(bytes); }
 
-  void add(std::size_t file, const PlannedChange& planned) {
+  /// `twin` is the first file with the same data: `file` itself when there is none.
+  void add(std::size_t file, std::size_t twin, const PlannedChange& planned) {
     const std::size_t size = planned.change.size;
     const std::size_t at = packed_.size();
     packed_.resize(at + blocks_of(size) * kBlockSize);
@@ -175,6 +173,11 @@ class Packing {
       return;
     }
     maker_.data().digests.push_back({file, digest});
+    if (twin != file) {
+      maker_.data().twins.push_back({file, twin, std::make_shared<const Bytes>(bytes.begin(), bytes.end())});
+      truncate(at, at);
+      return;
+    }
     const std::vector<DataRun> runs = find_holes(bytes);
     std::size_t end = at;
     for (const DataRun& run : runs) end = keep(file, run, bytes, end);
@@ -227,15 +230,18 @@ class Packing {
   std::vector<std::size_t> waiting_;  ///< pieces that get the number of the frame
 };
 
-/// Files that are stored somewhere are left out of the frame.
+/// Files that are stored somewhere, or will be by then, are left out of the frame.
 MadeData make_small_files(const DataJob& job, const std::vector<PlannedChange>& changes,
-                          std::span<const std::size_t> files, const Citable& citable, Maker& maker) {
+                          std::span<const std::size_t> files, std::span<const std::size_t> twins,
+                          const Citable& citable, Maker& maker) {
   Packing packing(citable, maker);
   const auto numbers = files.subspan(job.first_file, job.file_count);
   std::uint64_t blocks = 0;
   for (const std::size_t number : numbers) blocks += blocks_of(changes[number].change.size);
   packing.reserve(blocks * kBlockSize);
-  for (std::size_t i = 0; i < numbers.size(); ++i) packing.add(job.first_file + i, changes[numbers[i]]);
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    packing.add(job.first_file + i, twins[job.first_file + i], changes[numbers[i]]);
+  }
   packing.finish();
   return std::move(maker.data());
 }
@@ -268,10 +274,10 @@ std::vector<DataJob> cut_into_jobs(const std::vector<PlannedChange>& changes, st
 }
 
 MadeData make_data(const DataJob& job, const std::vector<PlannedChange>& changes, std::span<const std::size_t> files,
-                   const Citable& citable, DataTools& tools) {
+                   std::span<const std::size_t> twins, const Citable& citable, DataTools& tools) {
   Maker maker(citable, tools);
   if (job.kind == DataJob::Kind::Pieces) return make_pieces(job, changes[files[job.first_file]], maker);
-  return make_small_files(job, changes, files, citable, maker);
+  return make_small_files(job, changes, files, twins, citable, maker);
 }
 
 MadeData make_frame(std::vector<std::byte> bytes, const Citable& citable, DataTools& tools) {

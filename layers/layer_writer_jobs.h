@@ -58,9 +58,17 @@ struct MadeDigest {
   Digest digest;  ///< SmallFiles, Stored: the file's data_digest; Pieces: that of the next piece of the file
 };
 
+/// A file whose data is that of a file before it, and lies where that does.
+struct MadeTwin {
+  std::size_t file = 0;
+  std::size_t of = 0;
+  std::shared_ptr<const std::vector<std::byte>> bytes;  ///< in whole blocks
+};
+
 struct MadeData {
   std::vector<MadeFrame> frames;
   std::vector<MadePiece> pieces;
+  std::vector<MadeTwin> twins;
   std::vector<MadeDigest> digests;
 };
 
@@ -71,9 +79,10 @@ struct DataTools {
   Sha256 frame_hash;  ///< of the frame at hand, as far as it is known
 };
 
-/// Does a job of Kind SmallFiles or Pieces. Throws os_error, Error L030.
+/// Does a job of Kind SmallFiles or Pieces. `twins` is what find_twins() says of `files`. Throws os_error, Error L030.
 [[nodiscard]] MadeData make_data(const DataJob& job, const std::vector<PlannedChange>& changes,
-                                 std::span<const std::size_t> files, const Citable& citable, DataTools& tools);
+                                 std::span<const std::size_t> files, std::span<const std::size_t> twins,
+                                 const Citable& citable, DataTools& tools);
 
 /// The frame of whole blocks that belong to no file, without pieces.
 [[nodiscard]] MadeData make_frame(std::vector<std::byte> bytes, const Citable& citable, DataTools& tools);

@@ -17,9 +17,10 @@ void DataRecorder::record(const MadeData& data) {
     if (piece.frame == DataPiece::kHole) {
       add_hole(piece);
     } else {
-      add_data(piece, data.frames[piece.frame], numbers[piece.frame]);
+      add_data(piece, numbers[piece.frame], {data.frames[piece.frame].bytes, piece.frame_block});
     }
   }
+  for (const MadeTwin& twin : data.twins) add_twin(twin);
   for (const MadeDigest& digest : data.digests) add_digest(digest);
 }
 
@@ -59,7 +60,21 @@ void DataRecorder::add_hole(const MadePiece& piece) {
   }
 }
 
-void DataRecorder::add_data(const MadePiece& piece, const MadeFrame& made, std::uint32_t frame) {
+// Equal data has equal holes, whoever cut it.
+void DataRecorder::add_twin(const MadeTwin& twin) {
+  std::uint32_t block = 0;
+  for (const DataPiece& piece : changes_[files_[twin.of]].change.pieces) {
+    const MadePiece made{twin.file, block, piece.blocks, piece.frame, piece.first_block};
+    if (piece.frame == DataPiece::kHole) {
+      add_hole(made);
+    } else {
+      add_data(made, piece.frame, {twin.bytes, block});
+    }
+    block += piece.blocks;
+  }
+}
+
+void DataRecorder::add_data(const MadePiece& piece, std::uint32_t frame, const FileBytes& bytes) {
   changes_[files_[piece.file]].change.pieces.push_back({frame, piece.frame_block, piece.blocks});
   // A piece may lie in several runs of the device.
   const auto& runs = author_.placed()[piece.file].runs;
@@ -70,7 +85,7 @@ void DataRecorder::add_data(const MadePiece& piece, const MadeFrame& made, std::
     const std::uint64_t skip = piece.file_block + done - run->file_block;
     const auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(piece.blocks - done, run->blocks - skip));
     extents_.push_back({run->device_block + skip, part, frame, piece.frame_block + done});
-    if (made.bytes) spans_.add(run->device_block + skip, part, made.bytes, piece.frame_block + done);
+    if (bytes.bytes) spans_.add(run->device_block + skip, part, bytes.bytes, bytes.first_block + done);
     done += part;
   }
 }

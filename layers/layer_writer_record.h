@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "layers/blob_writer.h"
@@ -35,9 +36,15 @@ class DataRecorder {
   [[nodiscard]] std::map<std::uint64_t, Digest> finish_spans() { return spans_.finish(); }
 
  private:
+  /// What a piece holds, from `first_block` of `bytes` on; null when nobody read it.
+  struct FileBytes {
+    const std::shared_ptr<const std::vector<std::byte>>& bytes;
+    std::uint32_t first_block = 0;
+  };
   [[nodiscard]] std::vector<std::uint32_t> enter_frames(const MadeData& data);
   void add_hole(const MadePiece& piece);
-  void add_data(const MadePiece& piece, const MadeFrame& made, std::uint32_t frame);
+  void add_data(const MadePiece& piece, std::uint32_t frame, const FileBytes& bytes);
+  void add_twin(const MadeTwin& twin);
   void add_digest(const MadeDigest& digest);
 
   BlobWriter& blob_;

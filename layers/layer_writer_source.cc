@@ -52,7 +52,7 @@ void SourceReader::read(std::uint64_t offset, std::span<std::byte> out) const {
 }
 
 bool SourceReader::is_hole(std::uint64_t offset, std::uint64_t size) const {
-  if (memory_ != nullptr || !sparse_) return false;
+  if (memory_ != nullptr || !sparse_ || blocks_of(size) < kMinHoleBlocks) return false;
   const off_t data = ::lseek(file_.get(), static_cast<off_t>(offset), SEEK_DATA);
   return data < 0 ? errno == ENXIO : static_cast<std::uint64_t>(data) >= offset + size;
 }

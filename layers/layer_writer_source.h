@@ -29,7 +29,7 @@ class SourceReader {
   explicit SourceReader(const PlannedChange& planned);
 
   void read(std::uint64_t offset, std::span<std::byte> out) const;
-  /// Whether the host knows without reading that [offset, offset + size) is a hole.
+  /// Whether the host knows without reading that [offset, offset + size) is zeros, and they are enough for a hole.
   [[nodiscard]] bool is_hole(std::uint64_t offset, std::uint64_t size) const;
 
  private:

@@ -86,7 +86,7 @@ void RandomTree::stamp(const Path& path) {
 }
 
 void RandomTree::step() {
-  const std::uint64_t kind = below(20);
+  const std::uint64_t kind = below(21);
   if (kind < 4) return make_file(new_path());
   if (kind == 4) return make_sparse_file(new_path());
   if (kind == 5 || kind == 6) {
@@ -122,6 +122,11 @@ void RandomTree::step() {
   if (kind == 15 || kind == 16) return edit_file(file);
   if (kind == 17) return check(::link(file.c_str(), new_path().c_str()), "link");
   if (kind == 18) return fs::rename(file, new_path());
+  if (kind == 19) {  // the same data once more, now and then larger than what is stored where it is
+    const Path copy = new_path();
+    fs::copy_file(file, copy);
+    return stamp(copy);
+  }
   fs::remove(file);
 }
 
