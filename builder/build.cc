@@ -119,18 +119,19 @@ layers::LayerRef Build::run_layer(const recipe::Recipe& recipe, const ReadyLayer
   const auto start = std::chrono::steady_clock::now();
   const layers::FileTree tree = layers::load_tree(store_, below);
   const auto recent = store_.recent_keys(key.recipe(), key.layer());
+  layers::WriteOptions write{.name = layer.name, .epoch = lock_.epoch, .cite = options_.cite};
+  if (options_.cite_previous && !recent.empty()) write.cite.push_back(recent.front().layer.digest);
   steps::StepOutput output = layer.step->apply({.store = store_,
                                                 .pool = pool_,
                                                 .events = events_,
                                                 .stop = stop_,
                                                 .downloads = downloads_,
                                                 .parent = below,
+                                                .cite = write.cite,
                                                 .tree = tree,
                                                 .epoch = lock_.epoch,
                                                 .recipe = recipe.name.value,
                                                 .stage = report.name});
-  layers::WriteOptions write{.name = layer.name, .epoch = lock_.epoch, .cite = options_.cite};
-  if (options_.cite_previous && !recent.empty()) write.cite.push_back(recent.front().layer.digest);
   auto written = layers::write_layer(store_, below, std::move(output.changes), write, pool_, events_, stop_);
   written.layer.key = key.digest();
   report.stored_bytes = written.stored_bytes;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/root_dir.h"
 #include "base/text.h"
+#include "builder/steps/known_files.h"
 #include "builder/steps/placement.h"
 #include "builder/steps/root_files.h"
 #include "builder/steps/unpack_archive.h"
@@ -101,24 +102,37 @@ const SourceFile& ArchiveStep::archive() const {
 void ArchiveStep::add_key_fields(plan::KeyRecord& record) const {
   record.add("to", copy_.to.value);
   record.add("owner", fmt::format("{}:{}", copy_.owner.value, copy_.group.value));
+  add_content_fields(record);
+}
+
+void ArchiveStep::add_content_fields(plan::KeyRecord& record) const {
   for (const auto& glob : copy_.exclude) record.add("exclude", glob);
   record.add("archive", archive().data_digest.to_string());
+}
+
+std::vector<SourceFile> ArchiveStep::find_files(const StepContext& context, std::optional<TempDir>& work) const {
+  plan::KeyRecord key("", "unpacked files");
+  key.add("kind", "unpacked files 1");
+  add_content_fields(key);
+  if (auto known = find_known_files(key, context)) return std::move(*known);
+  work.emplace(context.store.tmp(), "unpack-");
+  auto files = read_archive({.archive = std::get<layers::HostFile>(archive().data).path,
+                             .data = work->path(),
+                             .strip = 0,
+                             .exclude = copy_.exclude,
+                             .where = copy_.from.where},
+                            context.stop);
+  remember_files(key, files, context.store);
+  return files;
 }
 
 StepOutput ArchiveStep::apply(const StepContext& context) const {
   std::optional<Accounts::Owner> owner;
   if (says_owner(copy_)) owner = load_accounts(context).resolve(copy_.owner, copy_.group);
-  Placement placement(context.tree, context.epoch);
   StepOutput output;
-  output.work.emplace(context.store.tmp(), "unpack-");
-  unpack_archive({.archive = std::get<layers::HostFile>(archive().data).path,
-                  .data = output.work->path(),
-                  .strip = 0,
-                  .to = copy_.to.value,
-                  .owner = owner,
-                  .exclude = copy_.exclude,
-                  .where = copy_.from.where},
-                 placement, context.stop);
+  const auto files = find_files(context, output.work);
+  Placement placement(context.tree, context.epoch);
+  place_members(files, {.to = copy_.to.value, .owner = owner, .where = copy_.from.where}, placement);
   output.changes = placement.take();
   return output;
 }

@@ -34,6 +34,9 @@ class ArchiveStep final : public Step {
 
  private:
   [[nodiscard]] const SourceFile& archive() const;
+  [[nodiscard]] std::vector<SourceFile> find_files(const StepContext& context, std::optional<TempDir>& work) const;
+  /// What the files that come out depend on.
+  void add_content_fields(plan::KeyRecord& record) const;
 
   recipe::CopyStep copy_;
   HostFiles source_;

@@ -4,15 +4,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "builder/steps/known_files.h"
 #include "builder/steps/placement.h"
 #include "builder/steps/root_files.h"
 #include "builder/steps/unpack_archive.h"
+#include "layers/data_digest.h"
 #include "registry_client/http.h"
 
 namespace blueprint::steps {
@@ -94,11 +95,15 @@ Error fetch_error(ErrorKind kind, const char* code, std::string message, const S
 FetchStep::FetchStep(recipe::FetchStep fetch, FetchAccess access)
     : fetch_(std::move(fetch)), digest_(parse_digest(fetch_.sha256)), access_(std::move(access)) {}
 
+std::string FetchStep::described_unpack() const {
+  return fetch_.unpack ? fmt::format("strip {}", fetch_.strip) : std::string("no");
+}
+
 void FetchStep::add_key_fields(plan::KeyRecord& record) const {
   // Not the URL: the same bytes from another place are the same layer.
   record.add("fetched", digest_.to_string());
   record.add("to", fetch_.to.value);
-  record.add("unpack", fetch_.unpack ? fmt::format("strip {}", fetch_.strip) : std::string("no"));
+  record.add("unpack", described_unpack());
   record.add("mode", fetch_.mode ? fmt::format("{:04o}", *fetch_.mode) : std::string("default"));
   record.add("owner", fetch_.owner.value);
 }
@@ -141,31 +146,43 @@ fs::path FetchStep::ensure_downloaded(const StepContext& context) const {
   return place;
 }
 
+/// What the URL gives: the members of the archive, or the file itself.
+std::vector<SourceFile> FetchStep::find_files(const StepContext& context, std::optional<TempDir>& work) const {
+  plan::KeyRecord key("", "fetched files");
+  key.add("kind", "fetched files 1");
+  key.add("fetched", digest_.to_string());
+  key.add("unpack", described_unpack());
+  if (auto known = find_known_files(key, context)) return std::move(*known);
+  const fs::path file = ensure_downloaded(context);
+  std::vector<SourceFile> files;
+  if (fetch_.unpack) {
+    work.emplace(context.store.tmp(), "fetch-");
+    files = read_archive(
+        {.archive = file, .data = work->path(), .strip = fetch_.strip, .exclude = {}, .where = fetch_.url.where},
+        context.stop);
+  } else {
+    files.push_back({.data = layers::HostFile{file.string()}});
+    files.back().data_digest =
+        layers::data_digest_of_fd(open_file(file, O_RDONLY).get(), files.back().size, file.string());
+  }
+  remember_files(key, files, context.store);
+  return files;
+}
+
 StepOutput FetchStep::apply(const StepContext& context) const {
   const auto owner = load_accounts(context).resolve(fetch_.owner, {});
-  const fs::path file = ensure_downloaded(context);
-  Placement placement(context.tree, context.epoch);
   StepOutput output;
+  const auto files = find_files(context, output.work);
+  Placement placement(context.tree, context.epoch);
   if (fetch_.unpack) {
-    output.work.emplace(context.store.tmp(), "fetch-");
-    unpack_archive({.archive = file,
-                    .data = output.work->path(),
-                    .strip = fetch_.strip,
-                    .to = fetch_.to.value,
-                    .owner = owner,
-                    .exclude = {},
-                    .where = fetch_.url.where},
-                   placement, context.stop);
+    place_members(files, {.to = fetch_.to.value, .owner = owner, .where = fetch_.url.where}, placement);
   } else {
-    struct stat status {};
-    if (::stat(file.c_str(), &status) != 0) throw os_error(fmt::format("look at {}", file.string()));
+    const SourceFile& file = files.at(0);
     std::string to = fetch_.to.value;
     if (to.ends_with('/'))
       to += fs::path(fetch_.url.value.substr(0, fetch_.url.value.find_first_of("?#"))).filename().string();
-    placement.put_file(
-        placement.make_place(to, fetch_.to.where), placement.metadata(fetch_.mode.value_or(0644), owner),
-        {.size = static_cast<std::uint64_t>(status.st_size), .digest = {}, .source = layers::HostFile{file.string()}},
-        fetch_.to.where);
+    placement.put_file(placement.make_place(to, fetch_.to.where), placement.metadata(fetch_.mode.value_or(0644), owner),
+                       {.size = file.size, .digest = file.data_digest, .source = file.data}, fetch_.to.where);
   }
   output.changes = placement.take();
   return output;

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "builder/recipe/recipe.h"
+#include "builder/steps/file_source.h"
 #include "builder/steps/step.h"
 
 namespace blueprint::steps {
@@ -18,7 +21,8 @@ struct FetchAccess {
 };
 
 /// `fetch:` — a file from a URL, pinned by its SHA-256, as it is or unpacked. Runs nothing. What was downloaded is kept
-/// in the store by digest, where a later build finds it whatever has become of the URL.
+/// in the store by digest, where a later build finds it whatever has become of the URL. When only the parent changed it
+/// is not needed again: the files and where their data is are remembered (known_files.h).
 class FetchStep final : public Step {
  public:
   FetchStep(recipe::FetchStep fetch, FetchAccess access);
@@ -29,6 +33,8 @@ class FetchStep final : public Step {
   /// The file in the store, downloaded when it is missing or has rotten there. Throws Error N-codes; X121 offline; X122
   /// for a status that is no success; X123 when the bytes have another digest.
   [[nodiscard]] std::filesystem::path ensure_downloaded(const StepContext& context) const;
+  [[nodiscard]] std::vector<SourceFile> find_files(const StepContext& context, std::optional<TempDir>& work) const;
+  [[nodiscard]] std::string described_unpack() const;
 
   recipe::FetchStep fetch_;
   Digest digest_;

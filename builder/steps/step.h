@@ -29,6 +29,7 @@ struct StepContext {
   std::stop_token stop;
   Claims& downloads;                            ///< into the store, of all builds of this process
   const std::vector<layers::LayerRef>& parent;  ///< empty for the first layer of an image
+  const std::vector<Digest>& cite;              ///< layers besides, whose data the new one may cite
   const layers::FileTree& tree;                 ///< the files of the parent
   std::int64_t epoch = 0;                       ///< SOURCE_DATE_EPOCH of the build
   std::string recipe;                           ///< name, to find a failed root again

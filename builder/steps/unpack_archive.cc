@@ -14,6 +14,7 @@
 #include "base/root_dir.h"
 #include "base/text.h"
 #include "builder/steps/glob.h"
+#include "layers/data_digest.h"
 
 namespace blueprint::steps {
 namespace fs = std::filesystem;
@@ -30,7 +31,7 @@ Error unpack_error(const char* code, std::string message, const SourceSpan& wher
   return Error(std::move(diagnostic));
 }
 
-Error unreadable(const UnpackRequest& request, archive* reader) {
+Error unreadable(const ArchiveRequest& request, archive* reader) {
   const char* reason = ::archive_error_string(reader);
   return unpack_error(
       "X124",
@@ -38,7 +39,7 @@ Error unreadable(const UnpackRequest& request, archive* reader) {
       request.where);
 }
 
-ArchiveReader open_archive(const UnpackRequest& request) {
+ArchiveReader open_archive(const ArchiveRequest& request) {
   ArchiveReader reader(::archive_read_new());
   if (!reader) throw std::bad_alloc();
   // By name, not "all": for some filters libarchive would run a program of the host on what was downloaded.
@@ -55,7 +56,7 @@ ArchiveReader open_archive(const UnpackRequest& request) {
 }
 
 /// Clean, without the stripped components; empty when nothing is left of it.
-std::string member_name(const UnpackRequest& request, const char* name) {
+std::string member_name(const ArchiveRequest& request, const char* name) {
   const auto clean = name == nullptr ? std::nullopt : clean_member_path(name);
   if (!clean) {
     throw unpack_error(
@@ -77,7 +78,7 @@ const char* pathname(archive_entry* entry) {
   return name == nullptr ? ::archive_entry_pathname_utf8(entry) : name;
 }
 
-std::string link_target(const UnpackRequest& request, archive_entry* entry, const std::string& name) {
+std::string link_target(const ArchiveRequest& request, archive_entry* entry, const std::string& name) {
   const char* target = ::archive_entry_symlink(entry);
   if (target == nullptr) target = ::archive_entry_symlink_utf8(entry);
   if (target != nullptr && *target != '\0') return target;
@@ -85,10 +86,10 @@ std::string link_target(const UnpackRequest& request, archive_entry* entry, cons
                      request.where);
 }
 
-std::uint64_t write_data(archive* reader, const fs::path& file, const UnpackRequest& request,
-                         const std::stop_token& stop) {
-  const UniqueFd fd = open_file(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
-  std::uint64_t end = 0;
+/// Writes the bytes of the next member to `member.data`.
+void write_data(archive* reader, SourceFile& member, const ArchiveRequest& request, const std::stop_token& stop) {
+  const std::string& file = std::get<layers::HostFile>(member.data).path;
+  const UniqueFd fd = open_file(file, O_RDWR | O_CREAT | O_EXCL, 0600);
   while (true) {
     const void* bytes = nullptr;
     std::size_t size = 0;
@@ -97,85 +98,113 @@ std::uint64_t write_data(archive* reader, const fs::path& file, const UnpackRequ
     if (status == ARCHIVE_EOF) break;
     if (status < ARCHIVE_WARN || offset < 0) throw unreadable(request, reader);
     if (stop.stop_requested()) throw Interrupted{};
-    pwrite_all(fd.get(), {static_cast<const std::byte*>(bytes), size}, static_cast<std::uint64_t>(offset),
-               file.string());
-    end = std::max(end, static_cast<std::uint64_t>(offset) + size);
+    pwrite_all(fd.get(), {static_cast<const std::byte*>(bytes), size}, static_cast<std::uint64_t>(offset), file);
   }
-  return end;
+  member.data_digest = layers::data_digest_of_fd(fd.get(), member.size, file);
 }
 
-layers::Metadata metadata_of(const UnpackRequest& request, const Placement& placement, archive_entry* entry) {
-  if (request.owner) return placement.metadata(::archive_entry_perm(entry) & 01777U, *request.owner);
-  return placement.metadata(::archive_entry_perm(entry) & 07777U,
-                            {.uid = static_cast<std::uint32_t>(::archive_entry_uid(entry)),
-                             .gid = static_cast<std::uint32_t>(::archive_entry_gid(entry))});
+SourceFile member_of(std::string name, layers::FileType type, archive_entry* entry) {
+  return {.path = std::move(name),
+          .name = {},
+          .type = type,
+          .metadata = {.mode = ::archive_entry_perm(entry) & 07777U,
+                       .uid = static_cast<std::uint32_t>(::archive_entry_uid(entry)),
+                       .gid = static_cast<std::uint32_t>(::archive_entry_gid(entry))}};
 }
 
-struct Unpacked {
-  fs::path file;
-  std::uint64_t size = 0;
-  layers::Metadata metadata;
+/// Of several members of one name the last one counts, as when unpacking one after the other.
+class Members {
+ public:
+  explicit Members(const ArchiveRequest& request) : request_(request) {}
+
+  void add(archive* reader, archive_entry* entry, std::string name, const std::stop_token& stop);
+  std::vector<SourceFile> take();
+
+ private:
+  using ByName = std::map<std::string, SourceFile>;
+  const ArchiveRequest& request_;
+  ByName directories_;
+  ByName files_;
+  ByName links_;
+  std::size_t count_ = 0;
 };
+
+void Members::add(archive* reader, archive_entry* entry, std::string name, const std::stop_token& stop) {
+  links_.erase(name);
+  if (const char* target = ::archive_entry_hardlink(entry)) {
+    const auto found = files_.find(member_name(request_, target));
+    if (found == files_.end())
+      throw unpack_error("X125",
+                         fmt::format("the archive links '{}' to a member that it does not have", printable(name)),
+                         request_.where);
+    SourceFile link = found->second;
+    link.path = name;
+    files_.insert_or_assign(std::move(name), std::move(link));
+    return;
+  }
+  files_.erase(name);
+  switch (::archive_entry_filetype(entry)) {
+    case AE_IFDIR: directories_.insert_or_assign(name, member_of(name, layers::FileType::Directory, entry)); break;
+    case AE_IFLNK: {
+      auto link = member_of(name, layers::FileType::Symlink, entry);
+      link.metadata.mode = 0777;
+      link.target = link_target(request_, entry, name);
+      links_.emplace(std::move(name), std::move(link));
+      break;
+    }
+    case AE_IFREG: {
+      auto file = member_of(name, layers::FileType::Regular, entry);
+      file.data = layers::HostFile{(request_.data / std::to_string(count_++)).string()};
+      write_data(reader, file, request_, stop);
+      files_.emplace(std::move(name), std::move(file));
+      break;
+    }
+    default:
+      throw unpack_error(
+          "X125",
+          fmt::format("the archive has a member that is neither file, directory nor link: '{}'", printable(name)),
+          request_.where);
+  }
+}
+
+std::vector<SourceFile> Members::take() {
+  std::vector<SourceFile> members;
+  for (auto* list : {&directories_, &files_, &links_}) {
+    for (auto& [name, member] : *list) members.push_back(std::move(member));
+  }
+  return members;
+}
 
 }  // namespace
 
-void unpack_archive(const UnpackRequest& request, Placement& placement, std::stop_token stop) {
+std::vector<SourceFile> read_archive(const ArchiveRequest& request, std::stop_token stop) {
   const ArchiveReader reader = open_archive(request);
-  std::map<std::string, Unpacked>
-      files;  // by name in the archive: the last one wins, as when unpacking one after the other
-  std::map<std::string, std::pair<layers::Metadata, std::string>> links;
-  std::map<std::string, layers::Metadata> directories;
-  std::size_t count = 0;
+  Members members(request);
   archive_entry* entry = nullptr;
   for (int status = 0; (status = ::archive_read_next_header(reader.get(), &entry)) != ARCHIVE_EOF;) {
     if (status < ARCHIVE_WARN) throw unreadable(request, reader.get());
-    const std::string name = member_name(request, pathname(entry));
+    std::string name = member_name(request, pathname(entry));
     if (name.empty()) continue;
     const bool excluded = std::any_of(request.exclude.begin(), request.exclude.end(),
                                       [&](const auto& glob) { return glob_match(glob, name); });
-    if (excluded) continue;
-    const auto metadata = metadata_of(request, placement, entry);
-    links.erase(name);
-    if (const char* target = ::archive_entry_hardlink(entry)) {
-      const auto found = files.find(member_name(request, target));
-      if (found == files.end())
-        throw unpack_error("X125",
-                           fmt::format("the archive links '{}' to a member that it does not have", printable(name)),
-                           request.where);
-      files[name] = found->second;
-      continue;
-    }
-    files.erase(name);
-    switch (::archive_entry_filetype(entry)) {
-      case AE_IFDIR: directories[name] = metadata; break;
-      case AE_IFLNK: {
-        auto link = metadata;
-        link.mode = 0777;
-        links[name] = {std::move(link), link_target(request, entry, name)};
-        break;
-      }
-      case AE_IFREG: {
-        const fs::path file = request.data / std::to_string(count++);
-        files[name] = {file, write_data(reader.get(), file, request, stop), metadata};
-        break;
-      }
+    if (!excluded) members.add(reader.get(), entry, std::move(name), stop);
+  }
+  return members.take();
+}
+
+void place_members(const std::vector<SourceFile>& members, const MemberPlace& place, Placement& placement) {
+  for (const auto& member : members) {
+    const auto metadata = placement.metadata(
+        place.owner ? member.metadata.mode & 01777U : member.metadata.mode,
+        place.owner.value_or(Accounts::Owner{.uid = member.metadata.uid, .gid = member.metadata.gid}));
+    const std::string path = placement.make_place(place.to + '/' + member.path, place.where);
+    switch (member.type) {
+      case layers::FileType::Directory: placement.put_directory(path, metadata, place.where); break;
+      case layers::FileType::Symlink: placement.put_symlink(path, metadata, member.target, place.where); break;
       default:
-        throw unpack_error(
-            "X125",
-            fmt::format("the archive has a member that is neither file, directory nor link: '{}'", printable(name)),
-            request.where);
+        placement.put_file(path, metadata, {.size = member.size, .digest = member.data_digest, .source = member.data},
+                           place.where);
     }
-  }
-  for (const auto& [name, metadata] : directories)
-    placement.put_directory(placement.make_place(request.to + '/' + name, request.where), metadata, request.where);
-  for (const auto& [name, file] : files) {
-    placement.put_file(placement.make_place(request.to + '/' + name, request.where), file.metadata,
-                       {.size = file.size, .digest = {}, .source = layers::HostFile{file.file.string()}},
-                       request.where);
-  }
-  for (const auto& [name, link] : links) {
-    placement.put_symlink(placement.make_place(request.to + '/' + name, request.where), link.first, link.second,
-                          request.where);
   }
 }
 

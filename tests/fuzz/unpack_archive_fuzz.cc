@@ -24,13 +24,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::filesystem::create_directory(members);
   try {
     steps::Placement placement(tree, 0);
-    steps::unpack_archive({.archive = fmt::format("/proc/self/fd/{}", file.get()),
-                           .data = members,
-                           .strip = data[0] % 3U,
-                           .to = "/opt/x",
-                           .owner = {},
-                           .where = {}},
-                          placement, {});
+    const auto found = steps::read_archive({.archive = fmt::format("/proc/self/fd/{}", file.get()),
+                                            .data = members,
+                                            .strip = data[0] % 3U,
+                                            .exclude = {},
+                                            .where = {}},
+                                           {});
+    steps::place_members(found, {.to = "/opt/x", .owner = {}, .where = {}}, placement);
     for (const auto& planned : placement.take()) {
       const auto& path = planned.change.path;
       if (path != "opt" && path != "opt/x" && !path.starts_with("opt/x/")) std::abort();

@@ -20,6 +20,7 @@ struct Fetching {
   Claims downloads;
   layers::FileTree tree{std::vector<std::shared_ptr<const layers::LayerIndex>>{}};
   std::vector<layers::LayerRef> parent;
+  std::vector<Digest> cite;
   fs::path upstream = directory.path() / "upstream";
   Digest digest;
 
@@ -37,6 +38,7 @@ struct Fetching {
                                     .stop = {},
                                     .downloads = downloads,
                                     .parent = parent,
+                                    .cite = cite,
                                     .tree = tree});
     for (const auto& planned : output.changes) {
       if (const auto* file = std::get_if<layers::HostFile>(&planned.source)) return read_file(file->path);

@@ -60,13 +60,11 @@ struct Unpacking {
     steps::Placement placement(tree, 5);
     fs::remove_all(directory.path() / "data");
     fs::create_directory(directory.path() / "data");
-    steps::unpack_archive({.archive = archive,
-                           .data = directory.path() / "data",
-                           .strip = strip,
-                           .to = "/opt",
-                           .owner = steps::Accounts::Owner{.uid = 7, .gid = 8},
-                           .where = {.file = "r.yaml", .line = 3, .column = 5}},
-                          placement, {});
+    const SourceSpan where{.file = "r.yaml", .line = 3, .column = 5};
+    const auto members = steps::read_archive(
+        {.archive = archive, .data = directory.path() / "data", .strip = strip, .exclude = {}, .where = where}, {});
+    steps::place_members(members, {.to = "/opt", .owner = steps::Accounts::Owner{.uid = 7, .gid = 8}, .where = where},
+                         placement);
     std::map<std::string, std::string> found;
     for (const auto& planned : placement.take()) {
       const auto& change = planned.change;
