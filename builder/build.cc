@@ -110,8 +110,8 @@ std::string Build::read_secret(const recipe::Recipe& recipe, const recipe::Text&
 
 /// Taken before anything that counts as the layer's time, and after its lock: who has a slot waits for no lock.
 LayerSlots::Slot Build::take_slot(const ReadyLayer& layer) const {
-  const bool heavy = layer.kind == "packages" || layer.kind == "distribution";
-  return heavy && options_.package_slots != nullptr ? options_.package_slots->take(stop_) : LayerSlots::Slot();
+  const bool needs_one = layer.step->memory() == steps::Step::Memory::Much;
+  return needs_one && options_.package_slots != nullptr ? options_.package_slots->take(stop_) : LayerSlots::Slot();
 }
 
 layers::LayerRef Build::run_layer(const recipe::Recipe& recipe, const ReadyLayer& layer, const plan::KeyRecord& key,

@@ -23,6 +23,8 @@ class PackagesStep final : public CommandStep {
   };
   explicit PackagesStep(Inputs inputs) : inputs_(std::move(inputs)) {}
   void add_key_fields(plan::KeyRecord& record) const override;
+  /// The files of all packages, until they are compressed and hashed.
+  [[nodiscard]] Memory memory() const override { return Memory::Much; }
 
  protected:
   void work(rootfs::BuildRoot& root, const StepContext& context) const override;

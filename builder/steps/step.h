@@ -57,6 +57,13 @@ class Step {
   /// Makes the changes. Throws Error (kind Step for a command that failed) or Interrupted; leaves nothing behind then
   /// but what `blueprint shell --failed` needs.
   [[nodiscard]] virtual StepOutput apply(const StepContext& context) const = 0;
+
+  /// How much memory apply() takes: of those that take much, no more run at once than there is room for.
+  enum class Memory {
+    Little,
+    Much,  ///< as a layer of packages does (builder/layer_slots.h)
+  };
+  [[nodiscard]] virtual Memory memory() const { return Memory::Little; }
 };
 
 }  // namespace blueprint::steps
