@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -61,7 +60,7 @@ std::optional<recipe::BaseConfig> find_base_config(const recipe::Text& name, con
       if (!config) return std::nullopt;
     }
   }
-  for (const auto& recipe : recipes | std::views::reverse) add_words_of(recipe, *config);
+  for (auto recipe = recipes.rbegin(); recipe != recipes.rend(); ++recipe) add_words_of(*recipe, *config);
   return config;
 }
 

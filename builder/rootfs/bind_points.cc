@@ -4,7 +4,6 @@
 #include "builder/rootfs/bind_points.h"
 
 #include <cerrno>
-#include <ranges>
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -106,8 +106,15 @@ def format():
     report([f"{name}:1: 'clang-format-14 -i {name}' changes it" for name in faulty], "layout of the sources")
 
 
+def views():
+    """No C++ file uses <ranges>: the clang 14 that builds the fuzzers cannot compile libstdc++ 12's views."""
+    faults = [f"{name}:{number}: <ranges>, which clang 14 cannot compile" for name in files(".cc", ".h")
+              for number, line in enumerate(lines(name), 1) if line.startswith("#include <ranges>") or "std::views::" in line]
+    report(faults, "no <ranges>")
+
+
 if __name__ == "__main__":
-    CHECKS = {"length": length, "unfinished": unfinished, "cmake": cmake, "machine": machine, "shell": shell, "format": format}
+    CHECKS = {"length": length, "unfinished": unfinished, "cmake": cmake, "machine": machine, "shell": shell, "format": format, "views": views}
     if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
         sys.exit(f"usage: tree.py {'|'.join(CHECKS)}")
     CHECKS[sys.argv[1]]()
