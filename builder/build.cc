@@ -80,6 +80,7 @@ class Build {
                              const std::vector<layers::LayerRef>& below, LayerReport& report);
   std::vector<std::string> reasons_for(const plan::KeyRecord& key) const;
   std::string read_secret(const recipe::Recipe& recipe, const recipe::Text& name) const;
+  std::filesystem::path ssh_agent_socket(const recipe::Text& name) const;
   LayerSlots::Slot take_slot(const ReadyLayer& layer) const;
 
   const recipe::Recipe& recipe_;
@@ -106,6 +107,18 @@ std::string Build::read_secret(const recipe::Recipe& recipe, const recipe::Text&
     if (secret.name == name.value && options_.secret) return options_.secret(recipe, secret);
   }
   throw bug(fmt::format("nobody knows the secret '{}'", name.value));
+}
+
+std::filesystem::path Build::ssh_agent_socket(const recipe::Text& name) const {
+  const auto found = options_.ssh_agents.find(name.value);
+  if (found != options_.ssh_agents.end()) return found->second;
+  Diagnostic diagnostic{
+      .kind = ErrorKind::Usage,
+      .code = "X111",
+      .message = fmt::format("the script asks for the SSH agent '{}', and the build was given none", name.value),
+      .hints = {fmt::format("give it the one of your shell: --ssh {0}, or another: --ssh {0}=SOCKET", name.value)}};
+  if (name.where.line > 0) diagnostic.where = name.where;
+  throw Error(std::move(diagnostic));
 }
 
 /// Taken before anything that counts as the layer's time, and after its lock: who has a slot waits for no lock.
@@ -194,14 +207,16 @@ LayerReport Build::build_layer(const recipe::Recipe& recipe, const ReadyLayer& l
 layers::ImageRecord Build::build_image(const recipe::Recipe& recipe, BuildResult& result) {
   const auto* parent = image_of(images_, recipe.from.value);
   std::vector<layers::LayerRef> layers = parent ? parent->layers : std::vector<layers::LayerRef>{};
-  const auto planned = plan_layers({.recipe = recipe,
-                                    .parent_env = parent ? parent->config.env : std::map<std::string, std::string>{},
-                                    .lock = lock_,
-                                    .mirrors = options_.mirrors,
-                                    .offline = options_.offline,
-                                    .images = images_,
-                                    .digests = digests_,
-                                    .secret = [&](const recipe::Text& name) { return read_secret(recipe, name); }});
+  const auto planned =
+      plan_layers({.recipe = recipe,
+                   .parent_env = parent ? parent->config.env : std::map<std::string, std::string>{},
+                   .lock = lock_,
+                   .mirrors = options_.mirrors,
+                   .offline = options_.offline,
+                   .images = images_,
+                   .digests = digests_,
+                   .host = {.secret = [&](const auto& name) { return read_secret(recipe, name); },
+                            .ssh_agent_socket = [&](const auto& name) { return ssh_agent_socket(name); }}});
   // From here on the plan is immutable.
   if (layers.empty() && planned.empty()) throw nothing_in_it(recipe);
   for (const auto& layer : planned) {

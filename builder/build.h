@@ -43,6 +43,7 @@ struct BuildOptions {
   bool cite_previous = true;
   /// Reads the value of a secret when a step asks for it: the builder itself has no window to the environment.
   std::function<std::string(const recipe::Recipe& recipe, const recipe::SecretSource& secret)> secret;
+  std::map<std::string, std::filesystem::path> ssh_agents;  ///< sockets that scripts may reach, by name
   std::map<std::string, std::string> params;    ///< values for the recipe's params, as given: for the provenance
   std::string version;                          ///< of blueprint, for the documents of the image
   std::int64_t now = 0;                         ///< seconds since 1970, to tell how old a lock is; 0 = do not

@@ -88,7 +88,7 @@ std::unique_ptr<steps::Step> make_step(const recipe::Layer& layer, const StepInp
         binds.push_back(file_source(bind, layer, inputs));
         if (!binds.back()) return nullptr;
       }
-      return std::make_unique<steps::RunStep>(run, std::move(env), inputs.secret, std::move(binds));
+      return std::make_unique<steps::RunStep>(run, std::move(env), inputs.host, std::move(binds));
     }
     std::unique_ptr<steps::Step> operator()(const recipe::UsersStep& users) const {
       return std::make_unique<steps::UsersStep>(users);

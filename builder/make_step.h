@@ -26,7 +26,7 @@ struct StepInputs {
   bool offline = false;
   const steps::Images& images;  ///< every image that the recipe copies from
   steps::InputDigests& digests;
-  steps::SecretReader secret;
+  steps::HostAccess host;
 };
 
 /// A layer made ready to be found by its key or run.

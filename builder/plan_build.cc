@@ -138,7 +138,7 @@ KnownImage Planner::walk_layers(const recipe::Recipe& whole, const recipe::Recip
                           .offline = options_.offline,
                           .images = images,
                           .digests = digests_,
-                          .secret = {}};
+                          .host = {}};
   bool known = !stands_on_unknown;
   for (const auto& layer : plan_layers(inputs)) {
     PlannedLayerReport report{.name = reported_name(whole, recipe, layer.name), .kind = layer.kind};

@@ -13,6 +13,7 @@
 #include "cli/build_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/ssh_agents.h"
 #include "cli/table.h"
 
 namespace blueprint::cli {
@@ -24,6 +25,7 @@ struct Flags {
   bool keep_going = false;
   std::optional<std::string> tag;
   std::vector<std::string> cite;
+  std::vector<std::string> ssh;
   bool locked = false;
   bool no_cache = false;
   bool expect_cached = false;
@@ -65,6 +67,7 @@ builder::BuildOptions options_of(Context& context, const Flags& flags) {
   options.tag = flags.tag;
   options.cite_previous = !flags.no_cite;
   options.explain = flags.explain;
+  options.ssh_agents = ssh_agents(flags.ssh);
   for (const auto& reference : flags.cite) {
     for (const auto& layer : context.store().load_image(context.store().resolve(reference)).layers)
       options.cite.push_back(layer.digest);
@@ -194,6 +197,10 @@ Command cmd_build() {
            .target = &flags->cite,
            .completes = Completes::Image},
            {.flags = "--no-cite", .help = "share no data with the previous build", .target = &flags->no_cite},
+           {.flags = "--ssh",
+           .value = "NAME[=SOCKET]",
+           .help = "let scripts that say so reach this SSH agent (default socket: SSH_AUTH_SOCK)",
+           .target = &flags->ssh},
            {.flags = "--no-tests", .help = "do not run the recipe's tests", .target = &flags->no_tests},
            {.flags = "--keep-going,-k",
            .help = "of several recipes, go on after one that fails",

@@ -62,6 +62,8 @@ CopyStep bind_copy(const Reader& layer) {
   if (!reader) return {};
   CopyStep step = bind_source(*reader);
   step.mode = reader->mode("mode");
+  if (!step.mode) step.mode_change = reader->text("mode");
+  step.include = reader->texts("include");
   step.unpack = reader->boolean("unpack");
   bind_owner(*reader, step.owner, &step.group);
   // Files of an image or an archive keep their owners, so that root is no default there.
@@ -89,8 +91,11 @@ RunStep bind_run(const Reader& layer) {
                .user = layer.located("user"),
                .workdir = layer.text("workdir", "/"),
                .env = layer.dictionary("env"),
-               .secrets = layer.located_list("secrets")};
+               .secrets = layer.located_list("secrets"),
+               .ssh = layer.located_list("ssh")};
   if (step.user.value == "root") step.user.value.clear();
+  for (const Reader& reader : layer.readers("tmpfs"))
+    step.tmpfs.push_back({.path = reader.located("path"), .size_bytes = reader.size_bytes("size")});
   for (const Reader& reader : layer.readers("caches")) {
     CacheMount cache{.path = reader.located("path"), .id = reader.text("id")};
     if (cache.id.empty()) cache.id = cache.path.value;

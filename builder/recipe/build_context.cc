@@ -81,6 +81,10 @@ std::optional<std::string> clean_context_path(std::string_view path) {
   return join(parts, "/");
 }
 
+bool matches_from_top(std::string_view pattern, std::string_view path) {
+  return matches_path(split_pattern(pattern), split(path, '/'));
+}
+
 BuildContext::BuildContext(fs::path root, std::string_view ignore) : root_(std::move(root)) {
   for (const std::string& line : split(ignore, '\n')) {
     std::string_view pattern = trim(line);
@@ -134,6 +138,17 @@ std::vector<std::string> BuildContext::matches(const std::string& pattern) const
   std::erase_if(found, [&](const std::string& path) { return kind(path) == Kind::Ignored; });
   std::sort(found.begin(), found.end());
   return found;
+}
+
+std::optional<std::string> BuildContext::followed(const std::string& path) const {
+  std::error_code fault;
+  const fs::path root = fs::canonical(root_, fault);
+  if (fault) return path;
+  const fs::path real = fs::canonical(root_ / path, fault);
+  if (fault) return path;
+  const fs::path below = real.lexically_relative(root);
+  if (below.empty() || *below.begin() == "..") return std::nullopt;
+  return below == "." ? "" : below.generic_string();
 }
 
 /// Adds what is ignored in `directory`, which is `below` in the copy; answers whether anything in it is kept.

@@ -19,6 +19,8 @@ class BuildContext {
   [[nodiscard]] Kind kind(const std::string& path) const;
   /// Paths that match `pattern` (`*`, `?`, `[a-z]` in each component) and are not ignored, sorted.
   [[nodiscard]] std::vector<std::string> matches(const std::string& pattern) const;
+  /// `path` with its symbolic links followed, as COPY does; nothing when they lead out of the context.
+  [[nodiscard]] std::optional<std::string> followed(const std::string& path) const;
   /// Patterns for CopyStep::exclude that leave out what is ignored below `directory`: each names one path from the top.
   [[nodiscard]] std::vector<std::string> ignored_below(const std::string& directory) const;
   /// What lies in the directory of `path`, for hints.
@@ -39,5 +41,8 @@ class BuildContext {
 
 /// "./a//b/../c/" → "a/c"; nothing when it leads out.
 [[nodiscard]] std::optional<std::string> clean_context_path(std::string_view path);
+
+/// Whether all of `path` matches `pattern`, in which `**` spans directories.
+[[nodiscard]] bool matches_from_top(std::string_view pattern, std::string_view path);
 
 }  // namespace blueprint::recipe

@@ -315,14 +315,15 @@ class Checker {
   }
 
   void mode(const Node& node, const Type& type) {
-    const bool octal = patterns().matches(type.pattern, node.text);
-    if (octal && node.style == Node::Style::Quoted) return;
-    if (octal) {
+    const bool matches = patterns().matches(type.pattern, node.text);
+    const bool is_number = !node.text.empty() && node.text[0] >= '0' && node.text[0] <= '9';
+    if (matches && (!is_number || node.style == Node::Style::Quoted)) return;
+    if (matches) {
       return faults_.add(
           bad_mode(at(node), node.text,
                    fmt::format("quote it, so that nobody reads it as a decimal number: \"{}\"", node.text)));
     }
-    faults_.add(bad_mode(at(node), node.text, "write three or four octal digits in quotes, such as \"0644\""));
+    faults_.add(bad_mode(at(node), node.text, fmt::format("write {}", type.expects)));
   }
 
   const Source& source_;

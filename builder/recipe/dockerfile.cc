@@ -75,6 +75,7 @@ class Mapper {
     StageText* target = find_target();
     if (target == nullptr) return {};
     carry_out(*target);
+    target->made->refuse_triggers();
     scope_.faults.throw_if_any();
     Recipe recipe = std::move(recipes_.back());
     recipes_.pop_back();

@@ -14,6 +14,10 @@
 namespace blueprint::recipe::dockerfile {
 namespace {
 
+// What the recipe language has.
+constexpr std::uint64_t kSmallestTmpfs = 4096;
+constexpr std::uint64_t kLargestTmpfs = std::uint64_t{16} << 40;
+
 /// "type=cache,target=/x" as a map; words without '=' have an empty value.
 std::map<std::string, std::string> options_of(const std::string& value) {
   std::map<std::string, std::string> options;
@@ -69,8 +73,7 @@ std::string Stage::script(const Instruction& instruction) const {
 }
 
 void Stage::run(const Instruction& instruction) {
-  RunStep step{.host_network = true, .user = user_, .workdir = workdir_};
-  if (step.user.value == "root" || step.user.value == "0") step.user.value.clear();
+  RunStep step{.host_network = true, .user = {identity(), user_.where}, .workdir = workdir_};
   for (const auto& [name, value] : variables_) {
     const auto inherited = base_.env.find(name);
     if (inherited == base_.env.end() || inherited->second != value) step.env[name] = value;
@@ -78,7 +81,7 @@ void Stage::run(const Instruction& instruction) {
   run_flags(instruction, step);
   step.script = {script(instruction), at(instruction.at(0, instruction.text.size()))};
   // What is mounted on a directory that the script makes would hide it.
-  const bool mounts = !step.caches.empty() || !step.binds.empty();
+  const bool mounts = !step.caches.empty() || !step.binds.empty() || !step.tmpfs.empty();
   if (!workdirs_to_make_.empty() && (mounts || !step.user.value.empty())) make_workdirs();
   if (!workdirs_to_make_.empty()) {
     // One layer instead of two: this one makes its directory itself.
@@ -93,10 +96,9 @@ std::string Stage::mkdir_command() const {
   std::vector<std::string> commands;
   for (const NewDirectory& directory : workdirs_to_make_) {
     const std::string path = shell_quote(directory.path);
-    const bool is_roots = directory.user.empty() || directory.user == "root" || directory.user == "0";
-    commands.push_back(
-        is_roots ? fmt::format("mkdir -p {}", path)
-                 : fmt::format("[ -d {0} ] || {{ mkdir -p {0}; chown {1} {0}; }}", path, shell_quote(directory.user)));
+    commands.push_back(directory.owner.empty() ? fmt::format("mkdir -p {}", path)
+                                               : fmt::format("[ -d {0} ] || {{ mkdir -p {0}; chown {1} {0}; }}", path,
+                                                             shell_quote(directory.owner)));
   }
   return join(commands, "\n");
 }
@@ -159,20 +161,48 @@ void Stage::run_mount(const Flag& flag, RunStep& step) {
   if (!target.empty()) mount.target = absolute(target);
   const std::string type = mount.option({"type"});
   if (type == "secret") return mount_secret(mount, step);
+  if (type == "ssh") return mount_ssh(mount, step);
   const bool is_bind = type.empty() || type == "bind";
-  if (!is_bind && type != "cache") {
-    return unmappable(
-        mount.where, fmt::format("RUN --mount of type '{}' has no counterpart here", printable(type)),
-        type == "tmpfs" ? "/tmp and /run are in memory already" : "give the command what it needs by a secret");
+  if (!is_bind && type != "cache" && type != "tmpfs") {
+    return unmappable(mount.where, fmt::format("RUN --mount of type '{}' has no counterpart here", printable(type)),
+                      "the types are bind, cache, secret, ssh and tmpfs");
   }
   if (mount.target.empty() || mount.target == "/") {
     return scope_->faults.add(malformed_dockerfile(mount.where, "a mount needs a target, which is not '/'"));
   }
   if (is_bind) {
     mount_bind(mount, step);
+  } else if (type == "tmpfs") {
+    mount_tmpfs(mount, step);
   } else {
     mount_cache(mount, step);
   }
+}
+
+void Stage::mount_tmpfs(const Mount& mount, RunStep& step) {
+  const std::string other = mount.other_than({"type", "target", "dst", "destination", "size"});
+  if (!other.empty()) {
+    return unmappable(mount.where, fmt::format("a tmpfs with '{}' has no counterpart here", printable(other)));
+  }
+  TmpfsMount tmpfs{.path = {mount.target, mount.where}, .size_bytes = {}};
+  if (const std::string size = mount.option({"size"}); !size.empty()) {
+    tmpfs.size_bytes = parse_size(upper(size));
+    if (!tmpfs.size_bytes || *tmpfs.size_bytes < kSmallestTmpfs || *tmpfs.size_bytes > kLargestTmpfs)
+      return scope_->faults.add(bad_value(mount.where, "the size of a tmpfs", size, "one such as 64m or 2g"));
+  }
+  step.tmpfs.push_back(std::move(tmpfs));
+}
+
+/// Whoever runs the command may ask the agent: uid, gid and mode say nothing new. Nor does `required`: a layer that
+/// names an agent needs it.
+void Stage::mount_ssh(const Mount& mount, RunStep& step) {
+  const std::string other = mount.other_than({"type", "id", "required", "uid", "gid", "mode"});
+  if (!other.empty()) {
+    return unmappable(mount.where, fmt::format("an SSH agent with '{}' has no counterpart here", printable(other)),
+                      "SSH_AUTH_SOCK says where its socket is");
+  }
+  const std::string id = mount.option({"id"});
+  step.ssh.push_back({id.empty() ? "default" : id, mount.where});
 }
 
 /// Whose it is and who may use it at a time is arranged by the layer: uid, gid, mode and sharing say nothing new.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,7 @@ namespace blueprint::recipe::dockerfile {
 namespace {
 
 constexpr std::size_t kMaxPath = 1024;
+constexpr std::size_t kMaxAccount = 32;
 
 // What Docker gives to commands when no image says otherwise.
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -51,6 +53,7 @@ Stage::Stage(FileScope& scope, std::optional<BaseConfig> base) : scope_(&scope),
 }
 
 void Stage::apply(const Instruction& instruction) {
+  if (instruction.on_build) return triggers_.push_back(instruction);
   const std::string& keyword = instruction.keyword;
   if (keyword == "ARG") return arg(instruction);
   if (keyword == "ENV") return env(instruction);
@@ -61,10 +64,6 @@ void Stage::apply(const Instruction& instruction) {
   if (keyword == "SHELL") return shell(instruction);
   if (keyword == "RUN") return run(instruction);
   if (keyword == "COPY" || keyword == "ADD") return copy(instruction);
-  if (keyword == "ONBUILD") {
-    return unmappable(at(instruction.place), "ONBUILD has no counterpart: a blueprint image holds no instructions",
-                      "put the instruction into the Dockerfiles that build on this one, or into a fragment");
-  }
   record(instruction);
 }
 
@@ -73,6 +72,10 @@ void Stage::begin_child() {
   layer_counts_.clear();
   secrets_.clear();
   forget_made_workdirs();  // finish() of the parent makes them
+  for (Instruction& trigger : std::exchange(triggers_, {})) {
+    trigger.on_build = false;
+    apply(trigger);
+  }
 }
 
 SourceSpan Stage::at(const Instruction& instruction, const Word& word) const {
@@ -194,21 +197,34 @@ void Stage::workdir(const Instruction& instruction) {
     return;
   }
   workdir_ = std::move(directory);
-  if (!is_directory_in_image(workdir_)) workdirs_to_make_.push_back({workdir_, user_.value, instruction.place});
+  if (!is_directory_in_image(workdir_)) workdirs_to_make_.push_back({workdir_, identity(), instruction.place});
+}
+
+std::string Stage::identity() const {
+  const auto is_root_of = [](const std::string& name) { return name.empty() || name == "root" || name == "0"; };
+  const bool is_root = is_root_of(user_.value);
+  if (group_.empty() || (is_root && is_root_of(group_))) return is_root ? "" : user_.value;
+  return fmt::format("{}:{}", is_root ? "root" : user_.value, group_);
 }
 
 void Stage::user(const Instruction& instruction) {
   const std::string text = expanded({instruction.text, 0}, instruction);
   const std::size_t colon = text.find(':');
   user_ = {text.substr(0, colon), at(instruction.at(0, instruction.text.size()))};
-  if (colon != std::string::npos && text.substr(colon + 1) != user_.value) {
-    warn(user_.where, "the group that USER names is left out: commands run with the user's own groups");
+  group_ = colon == std::string::npos ? "" : text.substr(colon + 1);
+  if (!group_.empty() && group_ != user_.value) {
+    warn(user_.where, "the group that USER names counts for RUN: a sandbox runs commands with the user's own groups");
   }
-  const bool is_account = !user_.value.empty() &&
-                          user_.value.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
-  if (!is_account)
-    scope_->faults.add(bad_value(user_.where, "a user", user_.value,
-                                 "a name of lower-case letters, digits, '_' and '-', or a number"));
+  const auto check_account = [&](const char* what, const std::string& name) {
+    const bool is_account = !name.empty() && name.size() <= kMaxAccount &&
+                            name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos &&
+                            name[0] != '-';
+    if (!is_account)
+      scope_->faults.add(
+          bad_value(user_.where, what, name, "a name of lower-case letters, digits, '_' and '-', or a number"));
+  };
+  check_account("a user", user_.value);
+  if (colon != std::string::npos) check_account("a group", group_);
 }
 
 void Stage::expose(const Instruction& instruction) {
@@ -249,7 +265,8 @@ void Stage::record(const Instruction& instruction) {
   } else if (keyword == "VOLUME") {
     warn(at(instruction.place), "VOLUME is left out: the whole disk of a sandbox is its own");
   } else {
-    const std::string value = instruction.words ? Json(*instruction.words).dump() : instruction.text;
+    std::string value = instruction.words ? Json(*instruction.words).dump() : instruction.text;
+    if (keyword == "STOPSIGNAL") value = expanded(value, at(instruction.at(0, value.size())));
     labels_["dockerfile." + lower(keyword)] = value;
     warn(at(instruction.place),
          fmt::format("{} is recorded as the label 'dockerfile.{}' and has no effect", keyword, lower(keyword)));
@@ -297,6 +314,13 @@ bool Stage::is_directory_in_image(const std::string& path) const {
                                              "/var/log",
                                              "/var/tmp"};
   return kAlways.contains(path) || directories_.contains(path);
+}
+
+void Stage::refuse_triggers() {
+  for (const Instruction& trigger : triggers_) {
+    unmappable(at(trigger.place), "ONBUILD has no counterpart in an image: a blueprint image holds no instructions",
+               "put the instruction into the Dockerfiles that build on this one, or into a fragment");
+  }
 }
 
 void Stage::finish(Recipe& recipe) {

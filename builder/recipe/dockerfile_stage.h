@@ -39,8 +39,11 @@ class Stage {
 
   /// Carries out one instruction other than FROM.
   void apply(const Instruction& instruction);
-  /// Keeps only what a stage hands down to one that is FROM it: everything but its layers, which are in its image.
+  /// Keeps only what a stage hands down to one that is FROM it: everything but its layers, which are in its image. What
+  /// ONBUILD held back is carried out.
   void begin_child();
+  /// Reports what ONBUILD holds back: of a stage whose image others build on.
+  void refuse_triggers();
   /// Puts what the stage has made of the image into `recipe`.
   void finish(Recipe& recipe);
 
@@ -62,6 +65,8 @@ class Stage {
   void mount_cache(const Mount& mount, RunStep& step);
   void mount_bind(const Mount& mount, RunStep& step);
   void mount_secret(const Mount& mount, RunStep& step);
+  void mount_tmpfs(const Mount& mount, RunStep& step);
+  void mount_ssh(const Mount& mount, RunStep& step);
   [[nodiscard]] std::string script(const Instruction& instruction) const;
   void make_workdirs();
   [[nodiscard]] std::string mkdir_command() const;
@@ -71,8 +76,12 @@ class Stage {
   void copy(const Instruction& instruction);
   bool copy_flags(const Instruction& instruction, Copying& copying);
   void copy_source(const Word& word, const Instruction& instruction, const Copying& copying);
+  void copy_paths(const std::string& source, const Instruction& instruction, const Copying& copying,
+                  const SourceSpan& where);
   void copy_path(const std::string& path, const Instruction& instruction, const Copying& copying,
                  const SourceSpan& where);
+  void copy_with_parents(const std::string& source, const Instruction& instruction, const Copying& copying,
+                         const SourceSpan& where);
   void copy_from_image(const std::string& source, const Instruction& instruction, const Copying& copying,
                        const SourceSpan& where);
   void copy_heredocs(const Instruction& instruction, const Copying& copying);
@@ -89,6 +98,8 @@ class Stage {
   /// name=value words of ENV and LABEL; also `name value`.
   std::vector<std::pair<Word, std::string>> assignments(const Instruction& instruction);
   Layer& add_layer(std::string_view kind, const Instruction& instruction);
+  /// Whom RUN runs as: "user" or "user:group"; empty = root.
+  [[nodiscard]] std::string identity() const;
   [[nodiscard]] std::string absolute(const std::string& path) const;
   [[nodiscard]] bool is_directory_in_image(const std::string& path) const;
 
@@ -104,11 +115,13 @@ class Stage {
   std::set<std::uint16_t> ports_;
   std::set<std::string> secrets_;
   std::vector<std::string> shell_;
+  std::vector<Instruction> triggers_;  ///< that ONBUILD holds back
   Text user_;
+  std::string group_;  ///< that USER names beside the user
   std::string workdir_ = "/";
   struct NewDirectory {
     std::string path;
-    std::string user;  ///< that it belongs to; empty = root
+    std::string owner;  ///< "user" or "user:group"; empty = root
     Place place;
   };
   std::vector<NewDirectory> workdirs_to_make_;  ///< of WORKDIR, and made by no layer yet

@@ -33,13 +33,6 @@ bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-std::string upper(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-  return out;
-}
-
 class Parser {
  public:
   Parser(const Source& source, Faults& faults) : source_(source), faults_(faults) {}
@@ -85,18 +78,17 @@ class Parser {
 
   void read_instruction() {
     Instruction instruction;
-    std::string logical = read_logical_line(instruction);
-    const std::size_t keyword_end = std::min(logical.find_first_of(" \t"), logical.size());
-    instruction.keyword = upper(std::string_view(logical).substr(0, keyword_end));
-    instruction.place = instruction.lines[0].second;
-    instruction.place.length = static_cast<int>(keyword_end);
-    if (std::find(kKeywords.begin(), kKeywords.end(), instruction.keyword) == kKeywords.end()) {
-      const std::vector<std::string> known(kKeywords.begin(), kKeywords.end());
-      faults_.add(unknown_instruction(source_.span(instruction.place), instruction.keyword, known));
-      return;
+    instruction.text = read_logical_line(instruction);
+    if (!read_keyword(instruction)) return;
+    if (instruction.keyword == "ONBUILD" && !instruction.text.empty()) {
+      instruction.on_build = true;
+      if (!read_keyword(instruction)) return;
+      if (is_one_of(instruction.keyword, {"FROM", "MAINTAINER", "ONBUILD"})) {
+        faults_.add(malformed_dockerfile(source_.span(instruction.place),
+                                         fmt::format("ONBUILD cannot hold {}", instruction.keyword)));
+        return;
+      }
     }
-    instruction.text = std::move(logical);
-    drop_front(instruction, keyword_end);
     if (is_one_of(instruction.keyword, {"ADD", "COPY", "FROM", "RUN", "HEALTHCHECK"})) read_flags(instruction);
     if (is_one_of(instruction.keyword, {"ADD", "COPY", "RUN"})) read_heredocs(instruction);
     read_json(instruction);
@@ -105,6 +97,18 @@ class Parser {
       return;
     }
     file_.instructions.push_back(std::move(instruction));
+  }
+
+  /// Takes the keyword from the front of the text; reports an unknown one.
+  bool read_keyword(Instruction& instruction) {
+    const std::size_t end = std::min(instruction.text.find_first_of(" \t"), instruction.text.size());
+    instruction.keyword = upper(std::string_view(instruction.text).substr(0, end));
+    instruction.place = instruction.at(0, end);
+    drop_front(instruction, end);
+    if (std::find(kKeywords.begin(), kKeywords.end(), instruction.keyword) != kKeywords.end()) return true;
+    const std::vector<std::string> known(kKeywords.begin(), kKeywords.end());
+    faults_.add(unknown_instruction(source_.span(instruction.place), instruction.keyword, known));
+    return false;
   }
 
   /// The line at `line_` and those that continue it; notes where each starts.
@@ -235,6 +239,13 @@ Place Instruction::at(std::size_t offset, std::size_t length) const {
   found.column += static_cast<int>(offset - line->first);
   found.length = static_cast<int>(length);
   return found;
+}
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return out;
 }
 
 File parse(const Source& source, Faults& faults) { return Parser(source, faults).parse(); }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,8 @@ struct Heredoc {
 };
 
 struct Instruction {
-  std::string keyword;  ///< in upper case
+  std::string keyword;    ///< in upper case
+  bool on_build = false;  ///< ONBUILD holds it back for the stages that are FROM this one
   std::vector<Flag> flags;
   std::string text;                               ///< arguments, continued lines joined
   std::optional<std::vector<std::string>> words;  ///< arguments in JSON form
@@ -41,6 +43,9 @@ struct File {
   char escape = '\\';
   std::vector<Instruction> instructions;
 };
+
+/// `text` with its ASCII letters in upper case.
+[[nodiscard]] std::string upper(std::string_view text);
 
 /// Splits a Dockerfile into instructions. Adds R050 for what is malformed and R051 for unknown instructions.
 [[nodiscard]] File parse(const Source& source, Faults& faults);

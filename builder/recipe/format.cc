@@ -90,6 +90,8 @@ class LayerFormat {
     const bool keeps_owners = step.unpack || !step.image.value.empty();
     if (!keeps_owners || !step.owner.value.empty()) add_owner(copy, step.owner, &step.group);
     if (step.mode) copy.add("mode", mode(*step.mode));
+    if (!step.mode_change.empty()) copy.add("mode", text(step.mode_change));
+    copy.add("include", texts(step.include));
     copy.add("exclude", texts(step.exclude));
     if (step.image.value.empty()) copy.add("unpack", boolean(step.unpack));
     map_.add("copy", std::move(copy));
@@ -139,6 +141,15 @@ class LayerFormat {
     map_.add("workdir", text(step.workdir));
     map_.add("env", dictionary(step.env));
     map_.add("secrets", texts(step.secrets));
+    map_.add("ssh", texts(step.ssh));
+    YamlValue tmpfs = YamlValue::list();
+    for (const TmpfsMount& mount : step.tmpfs) {
+      YamlValue entry = YamlValue::map();
+      entry.add("path", text(mount.path.value));
+      if (mount.size_bytes) entry.add("size", size(*mount.size_bytes));
+      tmpfs.add(std::move(entry));
+    }
+    map_.add("tmpfs", std::move(tmpfs));
     YamlValue caches = YamlValue::list();
     for (const CacheMount& cache : step.caches) {
       YamlValue entry = YamlValue::map();

@@ -19,6 +19,9 @@ constexpr Type kScalar{.form = Form::Scalar, .expects = "a text, a number, true 
 constexpr Type kBoolean{.form = Form::Boolean, .expects = "true or false"};
 constexpr Type kMode{
     .form = Form::Mode, .expects = "a quoted octal mode such as \"0644\"", .pattern = "^0?[0-7]{3,4}$"};
+constexpr Type kCopyMode{.form = Form::Mode,
+                         .expects = "a quoted octal mode such as \"0644\", or changes of it such as u=rwX,go=rX",
+                         .pattern = "^(0?[0-7]{3,4}|[ugoa]*([-+=][rwxXst]*)+(,[ugoa]*([-+=][rwxXst]*)+)*)$"};
 constexpr Type kRegex{.form = Form::Regex, .expects = "a regular expression"};
 constexpr Type kRecipeName{.expects = "lower-case words joined by '-', '.', '_' or '/', such as acme/agent-base",
                            .pattern = "^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"};
@@ -82,6 +85,7 @@ constexpr Type kExitCode{.form = Form::Integer, .expects = "an exit code", .min 
 constexpr Type kInteger{.form = Form::Integer, .expects = "a whole number", .min = INT64_MIN, .max = INT64_MAX};
 constexpr Type kMemory{.form = Form::Size, .expects = "a size such as 4GiB", .min = 64 * kMiB, .max = 16 * kTiB};
 constexpr Type kDisk{.form = Form::Size, .expects = "a size such as 20GiB", .min = 16 * kMiB, .max = 64 * kTiB};
+constexpr Type kTmpfsSize{.form = Form::Size, .expects = "a size such as 64MiB", .min = 4096, .max = 16 * kTiB};
 constexpr Type kImageSize{.form = Form::Size, .expects = "a size such as 8GiB", .min = kMiB, .max = 64 * kTiB};
 
 constexpr std::array<std::string_view, 1> kVersions{kApiVersion};
@@ -117,6 +121,8 @@ constexpr Type kPorts{.form = Form::List, .expects = "a list of ports", .item = 
 constexpr Type kPocketList{.form = Form::List, .expects = "a list of pockets", .item = &kPocket, .unique = true};
 constexpr Type kSecretNames{
     .form = Form::List, .expects = "a list of names of secrets", .item = &kSecretName, .unique = true};
+constexpr Type kSshAgents{
+    .form = Form::List, .expects = "a list of names of SSH agents", .item = &kSecretName, .unique = true};
 constexpr Type kScalars{.form = Form::List, .expects = "a list of values", .item = &kScalar};
 constexpr Type kEnv{.form = Form::Dictionary, .expects = "a map of names to texts", .item = &kText, .key = &kEnvName};
 constexpr Type kLabels{
@@ -187,7 +193,9 @@ constexpr Key kCopyKeys[] = {
      Need::Required},
     {"owner", &kOwner, "User that owns every copied file, or USER:GROUP; by default root, and of an image as there."},
     {"group", &kAccount, "Group of every copied file; by default the owner's own."},
-    {"mode", &kMode, "Permission bits of every copied file; by default those of the source."},
+    {"mode", &kCopyMode, "Permission bits of every copied file; by default those of the source."},
+    {"include", &kGlobs, "Patterns of paths to copy, with what is below them, and nothing else; by default all.",
+     Need::Optional, "[]"},
     {"exclude", &kGlobs, "Patterns of paths to leave out, relative to the source; '**' spans directories.",
      Need::Optional, "[]"},
     {"unpack", &kBoolean, "Copy what is in the archive 'from' (tar, zip; any compression) instead of the archive.",
@@ -219,6 +227,18 @@ constexpr Object kCache{"cache", "A directory that outlives the script and is in
 constexpr Type kCacheType{.form = Form::Object, .expects = "a map with path", .object = &kCache};
 constexpr Type kCaches{
     .form = Form::List, .expects = "a list of caches", .item = &kCacheType, .unique_by = "path", .item_word = "cache"};
+
+constexpr Key kTmpfsKeys[] = {
+    {"path", &kFilePath, "Where the script sees it.", Need::Required},
+    {"size", &kTmpfsSize, "How much it holds at most; by default half of the machine's memory."},
+};
+constexpr Object kTmpfs{"tmpfs", "An empty directory in memory.", kTmpfsKeys};
+constexpr Type kTmpfsType{.form = Form::Object, .expects = "a map with path", .object = &kTmpfs};
+constexpr Type kTmpfsList{.form = Form::List,
+                          .expects = "a list of directories in memory",
+                          .item = &kTmpfsType,
+                          .unique_by = "path",
+                          .item_word = "tmpfs"};
 
 constexpr Key kFetchKeys[] = {
     {"url", &kUrl, "What to download.", Need::Required},
@@ -273,10 +293,13 @@ constexpr Key kLayerKeys[] = {
     {"with", &kArguments, "Values for the fragment's params.", Need::Optional, "{}", "use"},
     {"run", &kNonEmpty, "A shell script, run by /bin/sh -e."},
     {"network", &kNetwork, "Network of the script.", Need::Optional, "\"none\"", "run"},
-    {"user", &kAccount, "User that runs the script.", Need::Optional, "\"root\"", "run"},
+    {"user", &kOwner, "User that runs the script, or USER:GROUP.", Need::Optional, "\"root\"", "run"},
     {"workdir", &kDirectoryPath, "Working directory of the script.", Need::Optional, "\"/\"", "run"},
     {"env", &kEnv, "Environment of the script.", Need::Optional, "{}", "run"},
     {"secrets", &kSecretNames, "Secrets that the script may read in /run/secrets.", Need::Optional, "[]", "run"},
+    {"ssh", &kSshAgents, "SSH agents that the script may ask, by the names that the build's --ssh gives them.",
+     Need::Optional, "[]", "run"},
+    {"tmpfs", &kTmpfsList, "Empty directories in memory, gone with the script.", Need::Optional, "[]", "run"},
     {"caches", &kCaches, "Directories that outlive the script and are in no layer.", Need::Optional, "[]", "run"},
     {"binds", &kBinds, "Files that only the script sees.", Need::Optional, "[]", "run"},
 };

@@ -69,6 +69,8 @@ struct CopyStep {
   Text owner;
   Text group;
   std::optional<std::uint32_t> mode;
+  std::string mode_change;           ///< such as "u=rwX,go=rX", when `mode` is not set: of files and directories
+  std::vector<std::string> include;  ///< globs, ** allowed: only what matches, and what is below it; empty = all
   std::vector<std::string> exclude;  ///< globs, ** allowed
   bool unpack = false;               ///< `from` is an archive whose members are meant
 };
@@ -77,13 +79,20 @@ struct CacheMount {
   Text path;
   std::string id;  ///< `path` by default
 };
+/// A directory in memory that is empty when the script starts.
+struct TmpfsMount {
+  Text path;
+  std::optional<std::uint64_t> size_bytes;  ///< nothing = half of the machine's memory, as the kernel has it
+};
 struct RunStep {
   Text script;  ///< given to /bin/sh -e
   bool host_network = false;
-  Text user;  ///< empty = root
+  Text user;  ///< "user" or "user:group" or numbers; empty = root
   std::string workdir;
   std::map<std::string, std::string> env;
   std::vector<Text> secrets;
+  std::vector<Text> ssh;  ///< agents of SSH keys that the script may ask, by the names that the build gives them
+  std::vector<TmpfsMount> tmpfs;
   std::vector<CacheMount> caches;
   std::vector<CopyStep> binds;  ///< files that only the script sees: `to` is a path, owner and mode mean nothing
 };

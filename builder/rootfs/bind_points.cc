@@ -22,11 +22,14 @@ std::string parent_of(const std::string& path) { return path.substr(0, path.rfin
 BindPoints::BindPoints(const RootDir& root, const std::vector<RunOptions::Mount>& mounts) : root_(root) {
   for (const auto& mount : mounts) {
     struct stat status {};
-    if (::stat(mount.source.c_str(), &status) != 0) throw os_error("look at " + mount.source.string());
+    const bool has_source = !mount.source.empty();
+    if (has_source && ::stat(mount.source.c_str(), &status) != 0) throw os_error("look at " + mount.source.string());
     // On what the container mounts itself the runtime makes them.
     const bool in_memory = mount.target.starts_with("/tmp/") || mount.target.starts_with("/run/") ||
                            mount.target.starts_with("/dev/") || mount.target.starts_with("/proc/");
-    if (!in_memory) ensure(mount.target, S_ISDIR(status.st_mode) ? Kind::Directory : Kind::File);
+    const bool is_directory = has_source && S_ISDIR(status.st_mode);
+    const Kind kind = !has_source ? Kind::Memory : is_directory ? Kind::Directory : Kind::File;
+    if (!in_memory) ensure(mount.target, kind);
   }
 }
 
@@ -42,9 +45,9 @@ void BindPoints::make(const std::string& path, Kind kind) {
   Made made{.path = path, .kind = kind, .parent = parent_of(path), .parent_before = {}, .parent_after = {}};
   struct stat after {};
   if (::fstat(place.directory.get(), &made.parent_before) != 0) throw os_error("look at " + made.parent);
-  if (kind == Kind::Directory) {
+  if (kind != Kind::File) {
     if (::mkdirat(place.directory.get(), place.name.c_str(), 0755) != 0) throw os_error("create " + path);
-    ::fchmodat(place.directory.get(), place.name.c_str(), 0755, 0);
+    ::fchmodat(place.directory.get(), place.name.c_str(), kind == Kind::Memory ? 01777 : 0755, 0);
   } else {
     const UniqueFd file(
         ::openat(place.directory.get(), place.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
@@ -61,7 +64,7 @@ BindPoints::~BindPoints() {
       const auto place = root_.place(made.path);
       struct stat now {};
       const bool known = ::fstat(place.directory.get(), &now) == 0;
-      const int flags = made.kind == Kind::Directory ? AT_REMOVEDIR : 0;
+      const int flags = made.kind == Kind::File ? 0 : AT_REMOVEDIR;
       if (::unlinkat(place.directory.get(), place.name.c_str(), flags) != 0) continue;
       if (!known || !same(now.st_mtim, made.parent_after)) continue;
       const timespec times[2] = {made.parent_before.st_atim, made.parent_before.st_mtim};

@@ -22,7 +22,11 @@ class BindPoints {
   BindPoints& operator=(const BindPoints&) = delete;
 
  private:
-  enum class Kind { File, Directory };
+  enum class Kind {
+    File,
+    Directory,
+    Memory
+  };  ///< Memory: for everybody, as a runtime gives a tmpfs the mode it covers
   struct Made {
     std::string path;
     Kind kind;

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <chrono>
 #include <optional>
+#include <set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -58,8 +59,11 @@ void copy_root_metadata(const fs::path& from, const fs::path& to) {
 void mount_overlay(const BuildRoot::Options& options) {
   if (::chdir(options.work.c_str()) != 0) throw os_error("enter " + options.work.string());
   std::string lower;
-  // overlayfs wants the topmost first.
+  // overlayfs wants the topmost first, and no directory twice: layers that change nothing, or the same, have one tree.
+  // What a tree has below another of itself is hidden by it.
+  std::set<fs::path> named;
   for (std::size_t i = options.lower.size(); i-- > 0;) {
+    if (!named.insert(options.lower[i]).second) continue;
     const std::string name = fmt::format("l{}", i);
     // The root of a failed step is opened again with the names of its first life.
     if (::symlink(fs::absolute(options.lower[i]).c_str(), name.c_str()) != 0 && errno != EEXIST) {
@@ -144,7 +148,11 @@ ContainerSpec BuildRoot::State::container_spec(const RunOptions& run) const {
       .host_network = run.host_network,
       .read_only_binds = {},
       .binds = {}};
-  for (const auto& mount : run.mounts) spec.binds.push_back({fs::absolute(mount.source).string(), mount.target});
+  for (const auto& mount : run.mounts) {
+    const bool in_memory = mount.source.empty();
+    spec.binds.push_back({in_memory ? "" : fs::absolute(mount.source).string(), mount.target,
+                          in_memory ? mount.size_bytes : std::nullopt});
+  }
   for (const auto& [source, target] : run.read_only_mounts) {
     spec.read_only_binds.push_back({fs::absolute(source).string(), target});
   }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -30,11 +31,13 @@ struct RunOptions {
   /// (file or directory of the host, absolute path under /run or /tmp in the container): visible while it runs.
   std::vector<std::pair<std::filesystem::path, std::string>> read_only_mounts;
   struct Mount {
-    std::filesystem::path source;  ///< file or directory of the host
+    std::filesystem::path source;  ///< file or directory of the host; empty = an empty directory in memory
     std::string target;            ///< absolute path in the container, anywhere but "/"
+    std::optional<std::uint64_t> size_bytes = {};  ///< of a directory in memory, at most
   };
-  /// What the command sees at these paths, and may change, while it runs. Mount points that the tree lacks are made for
-  /// it and taken away again, so that nothing of them is in the tree afterwards.
+  /// What the command sees at these paths, and may change, while it runs. A mount below another is behind it. Mount
+  /// points that the tree lacks are made for it and taken away again, so that nothing of them is in the tree
+  /// afterwards.
   std::vector<Mount> mounts;
 };
 

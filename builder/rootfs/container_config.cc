@@ -44,6 +44,12 @@ Json mounts(const ContainerSpec& spec) {
       mount("/run/lock", "tmpfs", {"nosuid", "nodev", "noexec", "mode=1777"}),
   });
   const auto add = [&](const ContainerSpec::Bind& bind, const char* access) {
+    if (bind.source.empty()) {
+      Json memory = mount(bind.target, "tmpfs", {"nosuid", "nodev", "mode=1777"});
+      if (bind.size_bytes) memory["options"].push_back(fmt::format("size={}", *bind.size_bytes));
+      list.push_back(std::move(memory));
+      return;
+    }
     Json entry = mount(bind.target, "bind", {"bind", access, "nosuid", "nodev"});
     entry["source"] = bind.source;
     list.push_back(std::move(entry));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,8 +22,9 @@ struct ContainerSpec {
   bool host_network = false;
   bool terminal = false;  ///< a pseudo-terminal of its own
   struct Bind {
-    std::string source;  ///< file or directory of the runtime's mount namespace
+    std::string source;  ///< file or directory of the runtime's mount namespace; empty = an empty one in memory
     std::string target;  ///< absolute path in the container
+    std::optional<std::uint64_t> size_bytes = {};  ///< of one in memory, at most
   };
   std::vector<Bind> read_only_binds;
   std::vector<Bind> binds;

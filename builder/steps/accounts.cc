@@ -120,4 +120,16 @@ Accounts::User Accounts::resolve_user(const recipe::Text& user) const {
   throw unknown_account("user", user, user.value, known);
 }
 
+Accounts::Identity Accounts::resolve_identity(const recipe::Text& user) const {
+  const std::size_t colon = user.value.find(':');
+  Identity identity{.user = resolve_user({user.value.substr(0, colon), user.where}), .groups = {}};
+  if (colon == std::string::npos) {
+    identity.groups = groups_of(identity.user);
+  } else {
+    identity.user.gid = resolve({}, {user.value.substr(colon + 1), user.where}).gid;
+    identity.groups = {identity.user.gid};
+  }
+  return identity;
+}
+
 }  // namespace blueprint::steps

@@ -40,6 +40,12 @@ class Accounts {
   [[nodiscard]] Owner resolve(const recipe::Text& owner, const recipe::Text& group) const;
   /// A user to run as: a name or a number. Throws Error R101.
   [[nodiscard]] User resolve_user(const recipe::Text& user) const;
+  /// Whom a command runs as: of "user:group" that group alone, else the user's own groups. Throws Error R101.
+  struct Identity {
+    User user;
+    std::vector<std::uint32_t> groups;
+  };
+  [[nodiscard]] Identity resolve_identity(const recipe::Text& user) const;
 
  private:
   struct Group {

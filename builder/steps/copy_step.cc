@@ -81,7 +81,8 @@ ArchiveStep::ArchiveStep(recipe::CopyStep copy, std::string directory, InputDige
     : copy_(copy),
       source_(
           [&copy] {
-            copy.exclude.clear();  // of the members, not of the archive
+            copy.include.clear();  // of the members, not of the archive
+            copy.exclude.clear();
             return copy;
           }(),
           std::move(directory), digests) {}
@@ -106,6 +107,7 @@ void ArchiveStep::add_key_fields(plan::KeyRecord& record) const {
 }
 
 void ArchiveStep::add_content_fields(plan::KeyRecord& record) const {
+  for (const auto& glob : copy_.include) record.add("include", glob);
   for (const auto& glob : copy_.exclude) record.add("exclude", glob);
   record.add("archive", archive().data_digest.to_string());
 }
@@ -119,6 +121,7 @@ std::vector<SourceFile> ArchiveStep::find_files(const StepContext& context, std:
   auto files = read_archive({.archive = std::get<layers::HostFile>(archive().data).path,
                              .data = work->path(),
                              .strip = 0,
+                             .include = copy_.include,
                              .exclude = copy_.exclude,
                              .where = copy_.from.where},
                             context.stop);

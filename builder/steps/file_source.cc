@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "builder/recipe/mode_change.h"
 #include "builder/steps/glob.h"
 #include "layers/file_reader.h"
 
@@ -41,6 +42,15 @@ std::vector<std::string> siblings(const fs::path& path) {
 bool is_excluded(const std::vector<std::string>& exclude, const std::string& path) {
   return !path.empty() &&
          std::any_of(exclude.begin(), exclude.end(), [&](const auto& glob) { return glob_match(glob, path); });
+}
+
+/// The mode of a file or directory whose source has `mode`.
+std::uint32_t mode_in_copy(const recipe::CopyStep& copy, std::uint32_t mode, FileType type) {
+  const bool is_directory = type == FileType::Directory;
+  if (copy.mode && !is_directory) return *copy.mode;
+  if (copy.mode_change.empty()) return mode;
+  return recipe::apply_mode_change(copy.mode_change, mode,
+                                   is_directory ? recipe::ModeOf::Directory : recipe::ModeOf::File);
 }
 
 std::string last_component(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
@@ -97,9 +107,11 @@ void HostFiles::scan(const std::string& host_path, const std::string& path, std:
   if (is_excluded(copy_.exclude, path)) return;
   struct stat status {};
   if (::lstat(host_path.c_str(), &status) != 0) throw os_error(fmt::format("look at {}", host_path));
+  const bool included = path.empty() || is_included(copy_.include, path);
+  if (!included && !S_ISDIR(status.st_mode)) return;
   SourceFile file{.path = path, .name = last_component(host_path)};
   if (S_ISREG(status.st_mode)) {
-    file.metadata.mode = copy_.mode.value_or((status.st_mode & S_IXUSR) != 0 ? 0755 : 0644);
+    file.metadata.mode = mode_in_copy(copy_, (status.st_mode & S_IXUSR) != 0 ? 0755 : 0644, file.type);
     file.size = static_cast<std::uint64_t>(status.st_size);
     // The digest is known from the key: a file that an earlier build stored is cited without being read again.
     file.data_digest = digests_.file(host_path, status);
@@ -110,11 +122,13 @@ void HostFiles::scan(const std::string& host_path, const std::string& path, std:
     file.target = fs::read_symlink(host_path).string();
   } else if (S_ISDIR(status.st_mode)) {
     file.type = FileType::Directory;
-    file.metadata.mode = 0755;
+    file.metadata.mode = mode_in_copy(copy_, 0755, file.type);
+    const std::size_t before = found.size();
     for (const auto& entry : fs::directory_iterator(host_path)) {
       const std::string name = entry.path().filename().string();
       scan(entry.path().string(), path.empty() ? name : path + '/' + name, found);
     }
+    if (!included && found.size() == before) return;  // nothing in it is copied
   } else {
     throw copy_error("R111",
                      fmt::format("'{}' is neither a file, a directory nor a symbolic link", printable(host_path)),
@@ -180,6 +194,9 @@ std::vector<SourceFile> ImageFiles::find() const {
 
 void ImageFiles::add(const FileTree::Entry& entry, const std::string& path, std::vector<SourceFile>& found) const {
   if (is_excluded(copy_.exclude, path)) return;
+  const bool included = path.empty() || is_included(copy_.include, path);
+  if (!included && entry.type != FileType::Directory) return;
+  const std::size_t before = found.size();
   SourceFile file{.path = path,
                   .name = last_component(entry.path),
                   .type = entry.type,
@@ -190,15 +207,17 @@ void ImageFiles::add(const FileTree::Entry& entry, const std::string& path, std:
                   .data = {}};
   switch (entry.type) {
     case FileType::Regular:
-      if (copy_.mode) file.metadata.mode = *copy_.mode;
+      file.metadata.mode = mode_in_copy(copy_, file.metadata.mode, file.type);
       file.data = layers::StoredFile{image_->record().layers.at(entry.data_layer).digest, entry.data_path};
       break;
     case FileType::Symlink: break;
     case FileType::Directory:
+      file.metadata.mode = mode_in_copy(copy_, file.metadata.mode, file.type);
       for (const auto* child : image_->tree().list(entry.path)) {
         const std::string name = last_component(child->path);
         add(*child, path.empty() ? name : path + '/' + name, found);
       }
+      if (!included && found.size() == before) return;  // nothing in it is copied
       break;
     default:
       throw copy_error("R111",

@@ -1,5 +1,6 @@
 #include "builder/steps/glob.h"
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,16 @@ bool glob_match(std::string_view pattern, std::string_view path) {
   if (components.size() == 1) components.insert(components.begin(), "**");
   if (components.front().empty()) components.erase(components.begin());
   return match_components(components, split(path, '/'));
+}
+
+bool is_included(const std::vector<std::string>& patterns, const std::string& path) {
+  if (patterns.empty()) return true;
+  for (std::size_t end = path.find('/');; end = path.find('/', end + 1)) {
+    const std::string part = path.substr(0, end);
+    if (std::any_of(patterns.begin(), patterns.end(), [&](const auto& glob) { return glob_match(glob, part); }))
+      return true;
+    if (end == std::string::npos) return false;
+  }
 }
 
 }  // namespace blueprint::steps

@@ -187,7 +187,7 @@ std::vector<SourceFile> read_archive(const ArchiveRequest& request, std::stop_to
     if (name.empty()) continue;
     const bool excluded = std::any_of(request.exclude.begin(), request.exclude.end(),
                                       [&](const auto& glob) { return glob_match(glob, name); });
-    if (!excluded) members.add(reader.get(), entry, std::move(name), stop);
+    if (!excluded && is_included(request.include, name)) members.add(reader.get(), entry, std::move(name), stop);
   }
   return members.take();
 }

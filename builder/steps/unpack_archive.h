@@ -15,10 +15,11 @@
 namespace blueprint::steps {
 
 struct ArchiveRequest {
-  std::filesystem::path archive;     ///< tar (gzip, bzip2, xz, zstd) or zip
-  std::filesystem::path data;        ///< an empty directory; the bytes of members are put there under names of ours
-  std::uint32_t strip = 0;           ///< leading components of names to drop
-  std::vector<std::string> exclude;  ///< patterns of members to leave out
+  std::filesystem::path archive;  ///< tar (gzip, bzip2, xz, zstd) or zip
+  std::filesystem::path data;     ///< an empty directory; the bytes of members are put there under names of ours
+  std::uint32_t strip = 0;        ///< leading components of names to drop
+  std::vector<std::string> include = {};  ///< patterns of members that are meant; empty = all
+  std::vector<std::string> exclude;       ///< patterns of members to leave out
   SourceSpan where;
 };
 

@@ -128,6 +128,19 @@ TEST_CASE("hundreds of trees stack in their order") {
   CHECK(root.root().status("155"));
 }
 
+TEST_CASE("a tree that is stacked twice counts once, where it is topmost") {
+  Fixture f;
+  const fs::path first = f.directory.path() / "first";
+  const fs::path second = f.directory.path() / "second";
+  for (const auto& [tree, text] : {std::pair(first, "first"), std::pair(second, "second")}) {
+    fs::create_directories(tree);
+    write_file_atomic(tree / "file", text);
+  }
+  fs::create_directories(f.directory.path() / "other");
+  BuildRoot root({.lower = {f.parent, first, second, first, f.parent, first}, .work = f.directory.path() / "other"});
+  CHECK(shell(root, "cat /file").text == "first");
+}
+
 TEST_CASE("the fsync family does nothing and succeeds") {
   Fixture f;
   // 74 fsync, 75 fdatasync, 306 syncfs on a descriptor that is not open: EBADF from the kernel, 0 from the filter.
@@ -241,6 +254,17 @@ TEST_CASE("what is mounted is seen at any path, can be changed, and leaves no mo
             .status.success());
   CHECK(f.overlay->root().read_file("var/cache/deep/own") == "beside\n");
   CHECK_FALSE(f.overlay->root().status("var/cache/deep/tool"));
+}
+
+TEST_CASE("a directory in memory is empty, holds what it may, and leaves nothing") {
+  Fixture f;
+  const Output output =
+      run_in(*f.overlay, {.argv = {"/bin/sh", "-c", "ls -A /opt/memory; echo x >/opt/memory/x && cat /opt/memory/x"},
+                          .uid = 1000,
+                          .mounts = {{.source = {}, .target = "/opt/memory", .size_bytes = 65536}}});
+  CHECK(output.text == "x\n");
+  CHECK(output.status.success());
+  CHECK(names_below(f.upper()).empty());
 }
 
 TEST_CASE("staged files move into a root with and without parents") {

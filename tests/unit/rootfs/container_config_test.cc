@@ -52,6 +52,18 @@ TEST_CASE("every call of the fsync family succeeds without a sync") {
   CHECK(rule["names"] == Json{"fsync", "fdatasync", "sync", "syncfs", "msync", "sync_file_range"});
 }
 
+TEST_CASE("a bind without a source is a directory in memory") {
+  ContainerSpec spec = kSpec;
+  spec.binds = {{"", "/scratch"}, {"", "/small", 65536}};
+  const Json config = config_of(spec);
+  const Json& mounts = config["mounts"];
+  const Json& scratch = mounts.at(mounts.size() - 2);
+  CHECK(scratch["type"] == "tmpfs");
+  CHECK(scratch["destination"] == "/scratch");
+  CHECK(scratch["options"] == Json{"nosuid", "nodev", "mode=1777"});
+  CHECK(mounts.back()["options"] == Json{"nosuid", "nodev", "mode=1777", "size=65536"});
+}
+
 TEST_CASE("user, groups and binds are written down") {
   ContainerSpec spec = kSpec;
   spec.uid = 1000;

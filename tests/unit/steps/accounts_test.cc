@@ -49,6 +49,18 @@ TEST_CASE("a user's groups are its own and those that list it") {
   CHECK(accounts().groups_of(user) == std::vector<std::uint32_t>{1000, 998});
 }
 
+TEST_CASE("a command runs with the groups of its user, or with the one that is said") {
+  const auto own = accounts().resolve_identity(text("web"));
+  CHECK(own.user.gid == 1000);
+  CHECK(own.groups == std::vector<std::uint32_t>{1000, 998});
+  const auto said = accounts().resolve_identity(text("web:docker"));
+  CHECK(said.user.uid == 1000);
+  CHECK(said.user.gid == 998);
+  CHECK(said.groups == std::vector<std::uint32_t>{998});
+  CHECK(accounts().resolve_identity(text("70000:70001")).user.gid == 70001);
+  CHECK_THROWS_WITH(accounts().resolve_identity(text("web:dokcer")), Catch::Contains("no group 'dokcer'"));
+}
+
 TEST_CASE("a number that the image does not know can still be run as") {
   const auto user = accounts().resolve_user(text("4242"));
   CHECK(user.uid == 4242);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 using blueprint::steps::glob_match;
+using blueprint::steps::is_included;
 
 TEST_CASE("a pattern without a slash matches a name at any depth") {
   CHECK(glob_match("*.o", "a.o"));
@@ -31,4 +32,13 @@ TEST_CASE("sets and quotes are fnmatch's") {
   CHECK_FALSE(glob_match("[!a-c]?.txt", "bx.txt"));
   CHECK(glob_match("\\*", "*"));
   CHECK_FALSE(glob_match("\\*", "x"));
+}
+
+TEST_CASE("what is in a directory that matches is included") {
+  CHECK(is_included({}, "a/b"));
+  CHECK(is_included({"/a"}, "a/b/c"));
+  CHECK(is_included({"**/package.json", "/docs"}, "web/package.json"));
+  CHECK(is_included({"**/package.json", "/docs"}, "docs/x"));
+  CHECK_FALSE(is_included({"**/package.json", "/docs"}, "web/docs/x"));
+  CHECK_FALSE(is_included({"/a/b"}, "a"));
 }

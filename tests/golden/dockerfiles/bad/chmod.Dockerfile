@@ -1,2 +1,3 @@
 FROM debian:12
-COPY --chmod=u+x --parents Makefile /
+COPY --chmod=u+q Makefile /
+COPY --chmod=8888 Makefile /
