@@ -2,6 +2,7 @@
 // quoted ones, and let a document be refused while it is read. What yaml-cpp leaves to us:
 //  - it gives the place of a token but not its length: the token's text is looked up in the source;
 //  - an empty value has the place of whatever follows it: it gets the place of its key instead;
+//  - it takes the escapes \N and \_ for one byte of Latin-1 each;
 //  - it accepts an unclosed double quote at the end of the file, and tabs as indentation where they do no harm to it.
 // An alias is replaced by a copy of what it names, within a limit on the number of values, so that what follows here
 // needs to know nothing of anchors and "billion laughs" costs nothing.
@@ -18,6 +19,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "base/text.h"
 #include "builder/recipe/errors.h"
 
 namespace blueprint::recipe {
@@ -30,6 +32,19 @@ constexpr std::size_t kBytesPerValue =
 
 Place place_of(const YAML::Mark& mark) {
   return {.line = std::max(mark.line, 0) + 1, .column = std::max(mark.column, 0) + 1};
+}
+
+/// What yaml-cpp read as a scalar, in UTF-8: the source is UTF-8, so any other byte is one that the escapes \N (U+0085)
+/// and \_ (U+00A0) left.
+std::string in_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) out += '\xC2';
+    out += text.substr(0, std::max<std::size_t>(length, 1));
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
 }
 
 /// `place` moved behind the anchor that the node there begins with.
@@ -104,7 +119,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     refuse_tag(tag, mark);
-    Node node{.kind = Node::Kind::Scalar, .text = value, .place = skip_anchor(source_, place_of(mark))};
+    Node node{.kind = Node::Kind::Scalar, .text = in_utf8(value), .place = skip_anchor(source_, place_of(mark))};
     node.style = tag == "?" ? Node::Style::Plain : Node::Style::Quoted;
     const std::string_view rest = source_.from(node.place);
     const std::size_t to_line_end = std::min(rest.find('\n'), rest.size());

@@ -77,6 +77,12 @@ TEST_CASE("plain and quoted scalars stay apart") {
   for (const char* key : {"b", "c", "d"}) CHECK(root.find(key)->style == Node::Style::Quoted);
 }
 
+// Found by the fuzzer: yaml-cpp writes the two short ones as one byte of Latin-1 each.
+TEST_CASE("every escape of a double-quoted scalar is UTF-8") {
+  CHECK(parse(R"(a: "\N\_\x85\L\P\u00e9ü\N")").find("a")->text ==
+        "\xC2\x85\xC2\xA0\xC2\x85\xE2\x80\xA8\xE2\x80\xA9\xC3\xA9\xC3\xBC\xC2\x85");
+}
+
 TEST_CASE("duplicate keys are kept for the checker") { CHECK(parse("a: 1\na: 2\n").members.size() == 2); }
 
 TEST_CASE("tabs are refused as indentation and kept as text") {
