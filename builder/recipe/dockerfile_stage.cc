@@ -266,6 +266,9 @@ void Stage::record(const Instruction& instruction) {
     warn(at(instruction.place), "VOLUME is left out: the whole disk of a sandbox is its own");
   } else {
     std::string value = instruction.words ? Json(*instruction.words).dump() : instruction.text;
+    std::string flags;
+    for (const Flag& flag : instruction.flags) flags += fmt::format("--{}={} ", flag.name, flag.value);
+    value = flags + value;
     if (keyword == "STOPSIGNAL") value = expanded(value, at(instruction.at(0, value.size())));
     labels_["dockerfile." + lower(keyword)] = value;
     warn(at(instruction.place),

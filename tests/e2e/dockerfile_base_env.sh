@@ -49,6 +49,10 @@ check store base:1
 check archive oci://./golike.tar
 mkdir unpacked && tar -xf golike.tar -C unpacked
 check layout oci://./unpacked
+if command -v skopeo >/dev/null; then
+  skopeo --insecure-policy copy --quiet oci-archive:golike.tar docker-archive:saved.tar:acme/golike:1 >/dev/null
+  check saved oci://./saved.tar:acme/golike:1
+fi
 # Whoever changes the base's variables changes what sees them.
 sed -i 's/LEVEL: base/LEVEL: other/' golike.yaml
 exits 10 blueprint plan -f recipe .

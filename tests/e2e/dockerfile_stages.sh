@@ -84,6 +84,54 @@ ok blueprint build -f Into . -t into
 ok blueprint cat into /home/user/main.txt
 out_is two
 ok blueprint cat into /home/user/greeting
+# Names that keep their directories, of a stage and of the context; what ONBUILD holds; whose the directory of WORKDIR is.
+mkdir -p packages/one packages/two/deep
+for name in one two two/deep; do echo "$name" >"packages/$name/package.json"; done
+echo 'x' >packages/two/index.js
+cat >Parents <<'DOCKERFILE'
+FROM tiny AS made
+RUN mkdir -p /out/a/b /out/c && echo 1 >/out/a/b/x.txt && echo 2 >/out/c/y.txt && echo 3 >/out/c/z.log && chown 1000 /out/a
+FROM tiny AS base
+ONBUILD ARG NAME=default
+ONBUILD RUN echo "$NAME" >/etc/triggered
+FROM base
+COPY --from=made --parents /out/./**/*.txt /srv/stage/
+COPY --from=made --parents /out/c/z.log /srv/stage/
+COPY --parents --exclude=two/deep packages/./**/package.json /srv/context
+COPY --parents --chmod=g-rx,o= packages/two /srv/modes/
+RUN cat /srv/context/one/package.json
+USER user:users
+WORKDIR /srv/own
+RUN echo mine >file
+DOCKERFILE
+ok blueprint build -f Parents . -t parents --param NAME=given
+ok blueprint cat parents /etc/triggered
+out_is given
+ok blueprint export parents --format tar -o parents.tar
+tar --numeric-owner -tvf parents.tar | grep -E ' srv/.' >files
+same "$(awk '{ print $1, $2, $6 }' files | sort -k3)" "drwxr-xr-x 0/0 srv/context/
+drwxr-xr-x 0/0 srv/context/one/
+-rw-r--r-- 0/0 srv/context/one/package.json
+drwxr-xr-x 0/0 srv/context/two/
+-rw-r--r-- 0/0 srv/context/two/package.json
+drwxr-xr-x 0/0 srv/modes/
+drwxr-xr-x 0/0 srv/modes/packages/
+drwx------ 0/0 srv/modes/packages/two/
+drwx------ 0/0 srv/modes/packages/two/deep/
+-rw------- 0/0 srv/modes/packages/two/deep/package.json
+-rw------- 0/0 srv/modes/packages/two/index.js
+-rw------- 0/0 srv/modes/packages/two/package.json
+drwxr-xr-x 1000/100 srv/own/
+-rw-r--r-- 1000/100 srv/own/file
+drwxr-xr-x 0/0 srv/stage/
+drwxr-xr-x 1000/0 srv/stage/a/
+drwxr-xr-x 0/0 srv/stage/a/b/
+-rw-r--r-- 0/0 srv/stage/a/b/x.txt
+drwxr-xr-x 0/0 srv/stage/c/
+-rw-r--r-- 0/0 srv/stage/c/y.txt
+drwxr-xr-x 0/0 srv/stage/out/
+drwxr-xr-x 0/0 srv/stage/out/c/
+-rw-r--r-- 0/0 srv/stage/out/c/z.log"
 # scratch: an image of one file.
 printf 'FROM tiny AS made\nFROM scratch\nCOPY --from=made /etc/greeting /\n' >Only
 ok blueprint build -f Only . -t only
