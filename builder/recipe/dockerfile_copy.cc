@@ -106,7 +106,6 @@ bool Stage::copy_flags(const Instruction& instruction, Copying& copying) {
 
 void Stage::copy(const Instruction& instruction) {
   const std::size_t faults_before = scope_->faults.count();
-  const std::size_t layers_before = layers_.size();
   Copying copying{.adds = instruction.keyword == "ADD"};
   if (!copy_flags(instruction, copying)) return;
   std::vector<Word> words = split_at_blanks(instruction.text);
@@ -124,13 +123,17 @@ void Stage::copy(const Instruction& instruction) {
   copying.target = absolute(target);
   copying.into_directory = target.ends_with('/') || target == "." || target.ends_with("/.") || words.size() > 1 ||
                            is_directory_in_image(copying.target);
+  // What a copy makes on its way is root's.
+  if (std::any_of(workdirs_to_make_.begin(), workdirs_to_make_.end(), [](const auto& it) { return !it.owner.empty(); }))
+    make_workdirs();
+  const std::size_t layers_before = layers_.size();
   if (!instruction.heredocs.empty()) copy_heredocs(instruction, copying);
   for (const Word& word : words) {
     if (!word.text.starts_with("<<")) copy_source(word, instruction, copying);
   }
   // `COPY package.json yarn.lock* ./` means those that are there; that none is, is no fault in BuildKit either.
   if (layers_.size() == layers_before && scope_->faults.count() == faults_before)
-    warn(at(instruction.place), instruction.keyword + " copies nothing: no source is in the build context");
+    return warn(at(instruction.place), instruction.keyword + " copies nothing: no source is in the build context");
   // Whatever was copied, the directories on the way are there now.
   std::string made = copying.into_directory ? copying.target : copying.target.substr(0, copying.target.rfind('/'));
   for (; !made.empty(); made.resize(made.rfind('/'))) directories_.insert(made);

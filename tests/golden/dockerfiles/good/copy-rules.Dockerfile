@@ -13,6 +13,9 @@ COPY current.conf /etc/app/
 COPY scripts/*.sh *.nothing /opt/bin/
 COPY [ "Makefile", "/opt/with space/" ]
 COPY *.nothing /srv/
+WORKDIR /empty
+COPY *.nothing ./
+RUN pwd
 # a file whose name is left out, and patterns from the top
 COPY --exclude=*.log --exclude=package-lock.json *.json /opt/json/
 COPY --exclude=lib --exclude=**/*.pyc src /opt/src

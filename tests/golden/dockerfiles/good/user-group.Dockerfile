@@ -5,5 +5,8 @@ WORKDIR /work
 RUN id
 USER 1000
 RUN id
+WORKDIR /app
+COPY --chown=1000:1000 package*.json ./
+RUN npm ci
 USER 0:0
 RUN id
