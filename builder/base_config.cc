@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "builder/oci_image.h"
+#include "builder/recipe_lock.h"
+#include "builder/registry_image.h"
 
 namespace blueprint::builder {
 namespace fs = std::filesystem;
@@ -32,35 +34,53 @@ void add_words_of(const recipe::Recipe& recipe, recipe::BaseConfig& config) {
   if (recipe.user) config.user = *recipe.user;
 }
 
+std::optional<recipe::BaseConfig> config_of_oci(const recipe::Text& image, const recipe::Recipe& recipe,
+                                                const BaseSources& sources) {
+  std::optional<Digest> pinned;
+  if (is_registry_reference(image.value)) {
+    try {
+      if (const auto lock = load_lock(recipe)) pinned = pinned_in(*lock, image.value);
+    } catch (const Error&) {
+      // A damaged lock is told when it is used; 'lock --update', which makes it anew, does not.
+    }
+  }
+  return oci_base_config({.name = image,
+                          .directory = recipe.directory,
+                          .pinned = pinned,
+                          .registries = sources.registries,
+                          .network = sources.network},
+                         sources.store, sources.stop);
+}
+
 }  // namespace
 
-std::optional<recipe::BaseConfig> find_base_config(const recipe::Text& name, const std::string& directory,
-                                                   const recipe::SearchPath& search,
-                                                   const std::function<layers::Store&()>& store) {
-  std::vector<recipe::Recipe> recipes;  // from the one that `name` means down to the one at the bottom
+std::optional<recipe::BaseConfig> find_base_config(const recipe::Text& name, const recipe::Recipe& asker,
+                                                   const BaseSources& sources) {
+  std::vector<recipe::Recipe> recipes{asker};  // the one that asks, then from the one that `name` means to the bottom
   std::vector<fs::path> files;
   recipe::Text base = name;
-  std::string from = directory;
   std::optional<recipe::BaseConfig> config;
   while (!config) {
+    const recipe::Recipe& asking = recipes.back();
     if (base.value.empty() || base.value == recipe::kScratch) {
       config.emplace();
     } else if (is_oci_reference(base.value)) {
-      config = oci_base_config(base, from);
-    } else if (const auto file =
-                   base.value.starts_with("sha256:") ? std::nullopt : recipe::find_recipe(base.value, from, search)) {
+      config = config_of_oci(base, asking, sources);
+      if (!config) return std::nullopt;
+    } else if (const auto file = base.value.starts_with("sha256:")
+                                     ? std::nullopt
+                                     : recipe::find_recipe(base.value, asking.directory, sources.search)) {
       const fs::path path = fs::weakly_canonical(*file);
       if (std::find(files.begin(), files.end(), path) != files.end()) return std::nullopt;
       files.push_back(path);
-      recipes.push_back(recipe::load_recipe(*file, search));
+      recipes.push_back(recipe::load_recipe(*file, sources.search));
       base = recipes.back().from;
-      from = recipes.back().directory;
     } else {
-      config = config_in_store(base.value, store());
+      config = config_in_store(base.value, sources.store());
       if (!config) return std::nullopt;
     }
   }
-  for (auto recipe = recipes.rbegin(); recipe != recipes.rend(); ++recipe) add_words_of(*recipe, *config);
+  for (std::size_t i = recipes.size(); --i > 0;) add_words_of(recipes[i], *config);
   return config;
 }
 

@@ -17,6 +17,7 @@
 #include "builder/recipe/compose.h"
 #include "builder/recipe/recipe.h"
 #include "builder/recipe_lock.h"
+#include "builder/registry_image.h"
 #include "builder/steps/input_digests.h"
 #include "layers/image.h"
 #include "layers/store.h"
@@ -33,6 +34,7 @@ enum class TestUse { Run, Skip };
 struct BuildOptions {
   recipe::SearchPath search;  ///< for `from:`
   packages::Mirrors mirrors;
+  RegistryAccess registries;
   LockMode lock = LockMode::Update;
   CacheUse cache = CacheUse::Use;
   TestUse tests = TestUse::Run;

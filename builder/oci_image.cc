@@ -4,6 +4,7 @@
 #include "builder/oci_image.h"
 
 #include <filesystem>
+#include <functional>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@
 #include "builder/plan/key_record.h"
 #include "builder/recipe_lock.h"
 #include "layers/layer_writer.h"
+#include "layers/oci_config.h"
 #include "layers/oci_flatten.h"
 #include "layers/oci_image.h"
 #include "layers/oci_layer.h"
@@ -30,17 +32,12 @@ constexpr std::string_view kScheme = "oci://";
 /// Which OCI image it was: an annotation of image-spec that means just this.
 constexpr const char* kDigestLabel = "org.opencontainers.image.base.digest";
 
-Error not_local(const recipe::Text& name) {
-  std::string_view image = name.value;
-  image.remove_prefix(kScheme.size());
-  Diagnostic diagnostic{
-      .kind = ErrorKind::Recipe,
-      .code = "O010",
-      .message =
-          fmt::format("'{}' is an image of a registry, which recipes cannot build on yet", printable(name.value)),
-      .hints = {fmt::format("copy it first: skopeo copy docker://{0} oci:image:latest, then say 'oci://./image:latest'",
-                            printable(image)),
-                "a path of this machine begins with './', '../' or '/'"}};
+Error not_here(const recipe::Text& name) {
+  Diagnostic diagnostic{.kind = ErrorKind::Network,
+                        .code = "O011",
+                        .message = fmt::format("the image '{}' is not in the store, and the network may not be used",
+                                               printable(name.value)),
+                        .hints = {"'blueprint lock RECIPE', without --offline, fetches it and pins it in the lock"}};
   if (name.where.line > 0) diagnostic.where = name.where;
   return Error(std::move(diagnostic));
 }
@@ -54,7 +51,6 @@ struct Reference {
 Reference parse_reference(const recipe::Text& text, const std::string& directory) {
   std::string_view rest = text.value;
   rest.remove_prefix(kScheme.size());
-  if (!rest.starts_with("./") && !rest.starts_with("../") && !rest.starts_with('/')) throw not_local(text);
   Reference reference;
   if (const std::size_t at = rest.find("@sha256:"); at != std::string_view::npos) {
     reference.name = rest.substr(at + 1);
@@ -68,10 +64,11 @@ Reference parse_reference(const recipe::Text& text, const std::string& directory
   return reference;
 }
 
-layers::OciImage open_image(const recipe::Text& name, const std::string& directory) {
-  const Reference reference = parse_reference(name, directory);
+/// Carries out `function`; an error that says no place is one of the recipe's line that names the image.
+template <typename Function>
+auto at_its_place(const recipe::Text& name, Function function) {
   try {
-    return layers::open_oci_image(reference.path, reference.name);
+    return function();
   } catch (const Error& failure) {
     if (name.where.line == 0) throw;
     auto diagnostics = failure.diagnostics();
@@ -82,29 +79,34 @@ layers::OciImage open_image(const recipe::Text& name, const std::string& directo
   }
 }
 
-std::string name_of(const layers::OciImage& image) { return "oci/" + image.digest.short_hex(); }
+layers::OciImage open_image(const OciRequest& request) {
+  const Reference reference = parse_reference(request.name, request.directory);
+  return at_its_place(request.name, [&] { return layers::open_oci_image(reference.path, reference.name); });
+}
 
-plan::KeyRecord key_of(const layers::OciImage& image) {
+std::string name_of(const Digest& image) { return "oci/" + image.short_hex(); }
+
+plan::KeyRecord key_of(const Digest& image) {
   plan::KeyRecord key(name_of(image), kBaseLayer);
   key.add("kind", "oci 1");
-  key.add("image", image.digest.to_string());
+  key.add("image", image.to_string());
   return key;
 }
 
 /// The recipe that says what the image's config does.
-recipe::Recipe recipe_of(const layers::OciImage& image, const std::string& distribution) {
+recipe::Recipe recipe_of(const Digest& image, const layers::OciConfig& config, const std::string& distribution) {
   recipe::Recipe recipe;
   recipe.name.value = name_of(image);
-  recipe.env = image.env;
-  recipe.labels = image.labels;
-  recipe.labels[kDigestLabel] = image.digest.to_string();
+  recipe.env = config.env;
+  recipe.labels = config.labels;
+  recipe.labels[kDigestLabel] = image.to_string();
   if (!distribution.empty()) recipe.labels[kDistributionLabel] = distribution;
-  if (image.entrypoint) recipe.labels["dockerfile.entrypoint"] = Json(*image.entrypoint).dump();
-  if (image.command) recipe.labels["dockerfile.cmd"] = Json(*image.command).dump();
-  if (!image.workdir.empty()) recipe.workdir = image.workdir;
+  if (config.entrypoint) recipe.labels["dockerfile.entrypoint"] = Json(*config.entrypoint).dump();
+  if (config.command) recipe.labels["dockerfile.cmd"] = Json(*config.command).dump();
+  if (!config.workdir.empty()) recipe.workdir = config.workdir;
   // Commands run with the user's own groups.
-  if (!image.user.empty()) recipe.user = image.user.substr(0, image.user.find(':'));
-  recipe.launch.ports = image.tcp_ports;
+  if (!config.user.empty()) recipe.user = config.user.substr(0, config.user.find(':'));
+  recipe.launch.ports = config.tcp_ports;
   return recipe;
 }
 
@@ -123,7 +125,7 @@ std::string os_release_value(const std::string& text, std::string_view key) {
 /// know, told by os-release. Empty when it is none, has no dpkg, or says of itself which it is.
 std::string distribution_in(const layers::OciImage& image, const layers::Store& store,
                             const std::vector<layers::LayerRef>& refs) {
-  if (image.labels.contains(kDistributionLabel)) return {};
+  if (image.config.labels.contains(kDistributionLabel)) return {};
   const auto tree = layers::load_tree(store, refs);
   const auto* status = tree.resolve("var/lib/dpkg/status");
   const auto* release = tree.resolve("etc/os-release");
@@ -172,51 +174,76 @@ std::vector<layers::PlannedChange> flatten(const layers::OciImage& image, const 
   return flattening.take();
 }
 
-/// What is kept with the layer's key: what of the image is not in its config.
+/// What is kept with the layer's key: all that the image's record is made of, so that an image whose documents are gone
+/// is found by its digest alone.
 struct Facts {
+  Digest image;        ///< of the manifest; the key may be that of an index that lists it
+  std::string config;  ///< empty in stores of old
   std::string distribution;
   std::int64_t epoch = 0;
 };
 
+std::string format_facts(const Facts& facts) {
+  return Json{{"image", facts.image.to_string()},
+              {"config", facts.config},
+              {"distribution", facts.distribution},
+              {"epoch", facts.epoch}}
+      .dump();
+}
+
+Facts parse_facts(const std::string& text, const layers::OciImage* image) {
+  const Json json = Json::parse(text, nullptr, false);
+  Facts facts;
+  if (json.is_object()) {
+    facts.image = Digest::parse(json.value("image", "")).value_or(Digest());
+    facts.config = json.value("config", "");
+    facts.distribution = json.value("distribution", "");
+    facts.epoch = json.value("epoch", std::int64_t{0});
+  }
+  if (image != nullptr) {
+    facts.image = image->digest;
+    facts.config = image->config_text;
+  }
+  return facts;
+}
+
 layers::Store::KeyEntry write_base(const layers::OciImage& image, const plan::KeyRecord& key, layers::Store& store,
                                    ThreadPool& pool, Events& events, const std::stop_token& stop) {
   const TempDir work(store.tmp(), "oci-");
-  Facts facts{.distribution = {}, .epoch = image.created};
+  Facts facts{.image = image.digest, .config = image.config_text, .distribution = {}, .epoch = image.config.created};
   auto changes = flatten(image, work.path(), facts.epoch, pool, events, stop);
   auto written = layers::write_layer(store, {}, std::move(changes), {.name = kBaseLayer, .epoch = facts.epoch}, pool,
                                      events, stop);
   written.layer.key = key.digest();
   facts.distribution = distribution_in(image, store, {written.layer});
-  layers::Store::KeyEntry entry{.layer = written.layer,
-                                .record = key.to_json(),
-                                .facts = Json{{"distribution", facts.distribution}, {"epoch", facts.epoch}}.dump()};
+  layers::Store::KeyEntry entry{.layer = written.layer, .record = key.to_json(), .facts = format_facts(facts)};
   store.put_key(key.digest(), entry);
   events.finished(kBaseLayer, fmt::format("{} stored", format_size(written.stored_bytes)));
   return entry;
 }
 
-layers::ImageRecord assemble(const layers::OciImage& image, const layers::Store::KeyEntry& entry,
-                             layers::Store& store) {
-  const Json json = Json::parse(entry.facts, nullptr, false);
-  Facts facts;
-  if (json.is_object()) {
-    facts.distribution = json.value("distribution", "");
-    facts.epoch = json.value("epoch", std::int64_t{0});
-  }
-  layers::LayerRef layer = entry.layer;
+layers::ImageRecord assemble(const layers::LayerRef& written, const Facts& facts, layers::Store& store) {
+  layers::LayerRef layer = written;
   layer.name = kBaseLayer;
-  const auto recipe = recipe_of(image, facts.distribution);
+  const auto config = layers::parse_oci_config(facts.config, facts.image.to_string());
+  const auto recipe = recipe_of(facts.image, config, facts.distribution);
   return assemble_image({.recipe = recipe, .parent = nullptr, .layers = {layer}, .epoch = facts.epoch}, store);
 }
 
-}  // namespace
+/// The image of this digest, of a manifest or of an index, when its layer was written before.
+std::optional<layers::ImageRecord> find_written(const Digest& digest, layers::Store& store) {
+  const auto entry = store.find_key(key_of(digest).digest());
+  if (!entry) return std::nullopt;
+  const Facts facts = parse_facts(entry->facts, nullptr);
+  if (facts.config.empty()) return std::nullopt;
+  return assemble(entry->layer, facts, store);
+}
 
-bool is_oci_reference(std::string_view name) { return name.starts_with(kScheme); }
-
-layers::ImageRecord import_oci_image(const recipe::Text& name, const std::string& directory, layers::Store& store,
-                                     ThreadPool& pool, Events& events, std::stop_token stop) {
-  const auto image = open_image(name, directory);
-  const auto key = key_of(image);
+/// The image, whose layer is written unless it was before; `fetch_layers` makes sure that its source has them.
+layers::ImageRecord import_image(const layers::OciImage& image, const recipe::Text& name,
+                                 const std::function<void()>& fetch_layers, layers::Store& store, ThreadPool& pool,
+                                 Events& events, const std::stop_token& stop) {
+  const auto key = key_of(image.digest);
   auto entry = store.find_key(key.digest());
   UniqueFd lock;
   if (!entry) {
@@ -226,26 +253,92 @@ layers::ImageRecord import_oci_image(const recipe::Text& name, const std::string
   if (!entry) {
     events.started(kBaseLayer, fmt::format("{} (oci)", name.value));
     try {
+      fetch_layers();
       entry = write_base(image, key, store, pool, events, stop);
     } catch (Error& failure) {
       failure.add_context(fmt::format("while reading the image '{}'", name.value));
       throw;
     }
   }
-  return assemble(image, *entry, store);
+  return assemble(entry->layer, parse_facts(entry->facts, &image), store);
 }
 
-std::optional<layers::ImageRecord> find_oci_image(const recipe::Text& name, const std::string& directory,
-                                                  layers::Store& store) {
-  const auto image = open_image(name, directory);
-  const auto entry = store.find_key(key_of(image).digest());
+/// The digest of a registry's image as far as it is known without asking.
+std::optional<Digest> known_digest(const OciRequest& request, const registry_client::Reference& reference) {
+  return request.pinned ? request.pinned : reference.digest;
+}
+
+layers::ImageRecord import_from_registry(const OciRequest& request, layers::Store& store, ThreadPool& pool,
+                                         Events& events, const std::stop_token& stop) {
+  const auto reference = registry_reference(request.name);
+  const auto known = known_digest(request, reference);
+  if (known) {
+    if (auto found = find_written(*known, store)) return std::move(*found);
+  }
+  if (request.network == OciRequest::Network::Offline) throw not_here(request.name);
+  RegistryPull pull(reference, request.registries, store, stop);
+  const auto image = pull.fetch_documents(known);
+  auto record = import_image(
+      image, request.name, [&] { pull.fetch_layers(events, fmt::format("{}/download", kBaseLayer)); }, store, pool,
+      events, stop);
+  // Under the digest of the index as well: the next build that names it by that asks nobody.
+  if (known && *known != image.digest) {
+    const auto entry = store.find_key(key_of(image.digest).digest());
+    const auto by_index = key_of(*known);
+    if (entry) {
+      store.put_key(by_index.digest(), {.layer = entry->layer,
+                                        .record = by_index.to_json(),
+                                        .facts = format_facts(parse_facts(entry->facts, &image))});
+    }
+  }
+  return record;
+}
+
+}  // namespace
+
+bool is_oci_reference(std::string_view name) { return name.starts_with(kScheme); }
+
+layers::ImageRecord import_oci_image(const OciRequest& request, layers::Store& store, ThreadPool& pool, Events& events,
+                                     std::stop_token stop) {
+  if (is_registry_reference(request.name.value)) {
+    return at_its_place(request.name, [&] { return import_from_registry(request, store, pool, events, stop); });
+  }
+  return import_image(
+      open_image(request), request.name, [] {}, store, pool, events, stop);
+}
+
+std::optional<layers::ImageRecord> find_oci_image(const OciRequest& request, layers::Store& store) {
+  if (is_registry_reference(request.name.value)) {
+    const auto known = known_digest(request, registry_reference(request.name));
+    return known ? find_written(*known, store) : std::nullopt;
+  }
+  const auto image = open_image(request);
+  const auto entry = store.find_key(key_of(image.digest).digest());
   if (!entry) return std::nullopt;
-  return assemble(image, *entry, store);
+  return assemble(entry->layer, parse_facts(entry->facts, &image), store);
 }
 
-recipe::BaseConfig oci_base_config(const recipe::Text& name, const std::string& directory) {
-  const auto recipe = recipe_of(open_image(name, directory), "");
-  return {.env = recipe.env, .workdir = recipe.workdir.value_or(""), .user = recipe.user.value_or("")};
+std::optional<recipe::BaseConfig> oci_base_config(const OciRequest& request,
+                                                  const std::function<layers::Store&()>& store, std::stop_token stop) {
+  std::optional<layers::OciConfig> config;
+  if (is_registry_reference(request.name.value)) {
+    const auto reference = registry_reference(request.name);
+    const auto known = known_digest(request, reference);
+    if (known) {
+      if (const auto found = find_written(*known, store()))
+        return recipe::BaseConfig{
+            .env = found->config.env, .workdir = found->config.workdir, .user = found->config.user};
+    }
+    if (request.network == OciRequest::Network::Offline) return std::nullopt;
+    config = at_its_place(request.name, [&] {
+      return RegistryPull(reference, request.registries, store(), std::move(stop)).fetch_documents(known).config;
+    });
+  } else {
+    config = open_image(request).config;
+  }
+  const auto recipe = recipe_of(Digest(), *config, "");
+  return recipe::BaseConfig{
+      .env = recipe.env, .workdir = recipe.workdir.value_or(""), .user = recipe.user.value_or("")};
 }
 
 std::string pinned_digest(std::string_view name, const layers::ImageRecord& image) {

@@ -51,7 +51,12 @@ class Planner {
 KnownImage Planner::image_of(const recipe::Text& name, const RecipeNode& node, RecipePlan& plan) {
   if (const auto need = node.needs.find(name.value); need != node.needs.end()) return images_[need->second];
   if (!is_oci_reference(name.value)) return load_named_image(name, *node.recipe, store_, options_.search);
-  auto image = find_oci_image(name, node.recipe->directory, store_);
+  const auto lock = is_registry_reference(name.value) ? load_lock(*node.recipe) : std::nullopt;
+  auto image = find_oci_image({.name = name,
+                               .directory = node.recipe->directory,
+                               .pinned = lock ? pinned_in(*lock, name.value) : std::nullopt,
+                               .registries = options_.registries},
+                              store_);
   plan.layers.push_back({.name = name.value, .kind = "oci"});
   if (!image) {
     plan.layers.back().fate = Fate::Runs;

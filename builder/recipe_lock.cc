@@ -13,6 +13,7 @@
 #include "builder/oci_image.h"
 #include "builder/parent_image.h"
 #include "builder/parent_keyrings.h"
+#include "builder/registry_image.h"
 
 namespace blueprint::builder {
 namespace fs = std::filesystem;
@@ -29,13 +30,32 @@ std::string parent_digest(const LockRequest& request) {
   return parent == nullptr ? std::string() : pinned_digest(request.recipe.from.value, *parent);
 }
 
-/// All images but that of `from`.
-std::map<std::string, std::string> other_images(const LockRequest& request) {
+/// All images by name, but that of `from`: its digest stands in the lock by itself. By name as well when it is one of a
+/// registry, because a lock that fits resolves no tag: it must be seen that the recipe names another.
+std::map<std::string, std::string> named_images(const LockRequest& request) {
   std::map<std::string, std::string> pinned;
   for (const auto& [name, image] : request.images) {
-    if (name != request.recipe.from.value) pinned.emplace(name, pinned_digest(name, image->record()));
+    if (name != request.recipe.from.value || is_registry_reference(name))
+      pinned.emplace(name, pinned_digest(name, image->record()));
   }
   return pinned;
+}
+
+/// Why what the lock says of images does not fit: the parent's name is told apart from those that are copied from.
+void compare_images(const packages::Lock& lock, const LockRequest& request, std::vector<std::string>& reasons) {
+  auto now = named_images(request);
+  auto before = lock.images;
+  const std::string& from = request.recipe.from.value;
+  const auto as_locked = before.find(from);
+  const bool same_name = !is_registry_reference(from) || (as_locked != before.end() && as_locked->second == lock.from);
+  if (lock.from != parent_digest(request) || !same_name) reasons.emplace_back("the parent image changed");
+  now.erase(from);
+  before.erase(from);
+  // The name of a parent that the recipe does not name any more.
+  std::erase_if(before, [&](const auto& image) {
+    return !same_name && is_registry_reference(image.first) && image.second == lock.from && !now.contains(image.first);
+  });
+  if (before != now) reasons.emplace_back("the images that it copies from changed");
 }
 
 const recipe::PackagesStep* packages_of(const recipe::Layer& layer) {
@@ -146,6 +166,20 @@ std::vector<std::string> age_reason(std::int64_t age, const std::optional<std::c
 
 }  // namespace
 
+Error lock_does_not_fit(const recipe::Recipe& recipe, const std::vector<std::string>& reasons) {
+  const std::string path = lock_path(recipe).string();
+  return Error({.kind = ErrorKind::Recipe,
+                .code = "K020",
+                .message = reasons.empty() ? fmt::format("{} does not exist", path)
+                                           : fmt::format("{} is stale: {}", path, join(reasons, "; ")),
+                .hints = {fmt::format("run 'blueprint lock {}' and commit the file", recipe.file)}});
+}
+
+std::optional<Digest> pinned_in(const packages::Lock& lock, const std::string& image) {
+  const auto found = lock.images.find(image);
+  return found == lock.images.end() ? std::nullopt : Digest::parse(found->second);
+}
+
 fs::path lock_path(const recipe::Recipe& recipe) { return fs::path(recipe.file).replace_extension(".lock.yaml"); }
 
 Digest locked_part(const recipe::Recipe& recipe) {
@@ -166,8 +200,7 @@ std::vector<std::string> staleness(const packages::Lock& lock, const LockRequest
   std::vector<std::string> reasons;
   if (lock.recipe != locked_part(request.recipe)) reasons.emplace_back("the recipe's distribution or packages changed");
   if (parent == ParentKnown::No) return reasons;
-  if (lock.from != parent_digest(request)) reasons.emplace_back("the parent image changed");
-  if (lock.images != other_images(request)) reasons.emplace_back("the images that it copies from changed");
+  compare_images(lock, request, reasons);
   return reasons;
 }
 
@@ -207,7 +240,7 @@ Relocked resolve_lock(const LockRequest& request, const packages::Lock* before, 
   packages::Lock& lock = result.lock;
   lock.recipe = locked_part(request.recipe);
   lock.from = parent_digest(request);
-  lock.images = other_images(request);
+  lock.images = named_images(request);
   if (has_packages(request.recipe)) {
     auto resolve = make_request(request, store);
     resolve.before = before;
@@ -266,11 +299,7 @@ packages::Lock ensure_lock(const LockRequest& request, layers::Store& store, Thr
     return with_epoch(std::move(*before));
   }
   if (request.mode == LockMode::Locked) {
-    throw Error({.kind = ErrorKind::Recipe,
-                 .code = "K020",
-                 .message = before ? fmt::format("{} is stale: {}", path, join(reasons, "; "))
-                                   : fmt::format("{} does not exist", path),
-                 .hints = {fmt::format("run 'blueprint lock {}' and commit the file", request.recipe.file)}});
+    throw lock_does_not_fit(request.recipe, before ? reasons : std::vector<std::string>{});
   }
   auto update = update_lock(request, store, pool, events, std::move(stop));
   report(update, reasons, events);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/events.h"
 #include "base/thread_pool.h"
 #include "builder/packages/lock.h"
@@ -51,6 +52,12 @@ struct LockUpdate {
 
 /// SHA-256 of all in the recipe that the lock depends on: distribution and the words of its packages layers.
 [[nodiscard]] Digest locked_part(const recipe::Recipe& recipe);
+
+/// Error K020: the recipe's lock is stale for these reasons, or does not exist when there are none.
+[[nodiscard]] Error lock_does_not_fit(const recipe::Recipe& recipe, const std::vector<std::string>& reasons);
+
+/// The digest that a lock says of the image that its recipe calls `image`. Nothing when it does not name it.
+[[nodiscard]] std::optional<Digest> pinned_in(const packages::Lock& lock, const std::string& image);
 
 /// Whether the images in a request are what the recipe names now, or could not be had.
 enum class ParentKnown { Yes, No };

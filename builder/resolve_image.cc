@@ -98,15 +98,39 @@ layers::ImageRecord load_named_image(const recipe::Text& name, const recipe::Rec
     if (const auto near = near_names(name.value, known); !near.empty()) diagnostic.hints.push_back(did_you_mean(near));
     diagnostic.hints.emplace_back("'blueprint recipes' and 'blueprint ls' list what there is");
     diagnostic.hints.emplace_back(
-        "an image of a registry comes by 'skopeo copy docker://IMAGE oci:PATH:TAG' and 'from: oci://./PATH:TAG'");
+        "an image of a registry is oci://HOST/NAME:TAG; in a Dockerfile HOST/NAME:TAG, as in "
+        "docker.io/library/debian:12");
     if (name.where.line > 0) diagnostic.where = name.where;
     throw Error(std::move(diagnostic));
   }
 }
 
+namespace {
+
+/// The digest of an image of a registry as the lock has it.
+std::optional<Digest> pinned_digest_of(const recipe::Text& name, const recipe::Recipe& recipe,
+                                       const BuildOptions& options) {
+  if (!is_registry_reference(name.value) || options.lock == LockMode::Refresh) return std::nullopt;
+  const auto lock = load_lock(recipe);
+  auto pinned = lock ? pinned_in(*lock, name.value) : std::nullopt;
+  // Before anything is fetched for a build that would fail for it later.
+  if (!pinned && options.lock == LockMode::Locked) {
+    throw lock_does_not_fit(recipe, lock ? std::vector{fmt::format("it does not pin '{}'", printable(name.value))}
+                                         : std::vector<std::string>{});
+  }
+  return pinned;
+}
+
 layers::ImageRecord resolve_image(const recipe::Text& name, const recipe::Recipe& recipe, layers::Store& store,
                                   const BuildOptions& options, ThreadPool& pool, Events& events, std::stop_token stop) {
-  if (is_oci_reference(name.value)) return import_oci_image(name, recipe.directory, store, pool, events, stop);
+  if (is_oci_reference(name.value)) {
+    const OciRequest request{.name = name,
+                             .directory = recipe.directory,
+                             .pinned = pinned_digest_of(name, recipe, options),
+                             .registries = options.registries,
+                             .network = options.offline ? OciRequest::Network::Offline : OciRequest::Network::Use};
+    return import_oci_image(request, store, pool, events, stop);
+  }
   if (!name.value.starts_with("sha256:")) {
     if (const auto file = recipe::find_recipe(name.value, recipe.directory, options.search)) {
       if (const auto built = options.built.find(fs::weakly_canonical(*file)); built != options.built.end())
@@ -116,6 +140,8 @@ layers::ImageRecord resolve_image(const recipe::Text& name, const recipe::Recipe
   }
   return load_named_image(name, recipe, store, options.search);
 }
+
+}  // namespace
 
 steps::Images resolve_images(const recipe::Recipe& recipe, layers::Store& store, const BuildOptions& options,
                              ThreadPool& pool, Events& events, std::stop_token stop) {

@@ -87,9 +87,18 @@ recipe::SearchPath search_path(Context& context, const std::vector<std::string>&
 recipe::Recipe load_recipe(Context& context, const RecipeFlags& flags) {
   const auto params = param_values(flags);
   if (flags.dockerfile.empty()) return recipe::load_recipe(flags.recipe, context.search(), params);
+  const recipe::SearchPath search = context.search();
+  recipe::Recipe asker;  // what the file will amount to, as far as the way to its base is concerned
+  asker.file = flags.dockerfile;
+  asker.directory = flags.recipe;
   const auto base_config = [&](const recipe::Text& image) {
-    return builder::find_base_config(image, flags.recipe, context.search(),
-                                     [&]() -> layers::Store& { return context.store(); });
+    return builder::find_base_config(
+        image, asker,
+        {.search = search,
+         .store = [&]() -> layers::Store& { return context.store(); },
+         .registries = context.registries(),
+         .network = flags.offline ? builder::OciRequest::Network::Offline : builder::OciRequest::Network::Use,
+         .stop = context.stop()});
   };
   auto result = recipe::load_dockerfile(flags.dockerfile, flags.recipe,
                                         {.build_args = params,
@@ -116,7 +125,8 @@ Error one_image_only(std::string_view flag) {
 }
 
 builder::BuildOptions build_options(Context& context, const RecipeFlags& flags) {
-  builder::BuildOptions options{.search = context.search(), .mirrors = context.mirrors()};
+  builder::BuildOptions options{
+      .search = context.search(), .mirrors = context.mirrors(), .registries = context.registries()};
   for (const auto& word : flags.mirrors) {
     const auto [name, url] = split_pair(word, "--mirror");
     options.mirrors.by_name[name] = url;

@@ -161,7 +161,9 @@ int run(Context& context, const Flags& flags) {
   }
   if (flags.check) return run_check(context, flags);
   const auto recipe = load_recipe(context, flags.recipe);
-  const builder::BuildOptions options = build_options(context, flags.recipe);
+  builder::BuildOptions options = build_options(context, flags.recipe);
+  // What a tag names is as old as the lock until everything is to become newer.
+  if (flags.update == kEverything) options.lock = builder::LockMode::Refresh;
   const auto images =
       builder::resolve_images(recipe, context.store(), options, context.pool(), context.events(), context.stop());
   auto request = lock_request(recipe, images, options);
@@ -211,9 +213,10 @@ Command cmd_lock() {
           "it is missing, or\n"
           "bring it in line with the recipe, keeping the version of everything that it has. --update prints what "
           "changed as Markdown,\n"
-          "fit for a pull request. A lock is stale when the recipe's packages or its parent changed, or when it is "
-          "older than the\n"
-          "recipe's policy.refresh.",
+          "fit for a pull request. A lock is stale when the recipe's packages or its parent changed, when it is older "
+          "than the\n"
+          "recipe's policy.refresh, or when a tag of a registry names another image now (--check asks; a build goes on "
+          "with the lock's).",
       .examples = {"blueprint lock web.yaml", "blueprint lock web.yaml --check      # exit 3 when it is stale",
                    "blueprint lock web.yaml --check --offline        # without asking the archives",
                    "blueprint lock web.yaml --update     # newest versions of everything",

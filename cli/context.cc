@@ -1,5 +1,7 @@
 #include "cli/context.h"
 
+#include "cli/registry_credentials.h"
+
 namespace blueprint::cli {
 
 const Installation& Context::installation() {
@@ -42,6 +44,21 @@ packages::Mirrors Context::mirrors() const {
   mirrors.proxy = settings_.proxy;
   mirrors.no_proxy = settings_.no_proxy;
   return mirrors;
+}
+
+const builder::RegistryAccess& Context::registries() {
+  if (!registries_) {
+    registries_.emplace();
+    registries_->options = {
+        .endpoints = settings_.registries,
+        .find_credential =
+            [files = settings_.credential_files](const std::string& host, const std::string& repository) {
+              return find_registry_credential(files, host, repository);
+            },
+        .proxy = settings_.proxy,
+        .no_proxy = settings_.no_proxy};
+  }
+  return *registries_;
 }
 
 }  // namespace blueprint::cli

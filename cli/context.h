@@ -35,6 +35,8 @@ class Context {
   /// Where recipes and fragments are found by name.
   [[nodiscard]] recipe::SearchPath search();
   [[nodiscard]] packages::Mirrors mirrors() const;
+  /// Images of registries; one for all that a command does, so that it asks for each tag once.
+  [[nodiscard]] const builder::RegistryAccess& registries();
   /// Ends the progress view, so that what follows on the terminal is not mixed with it.
   void end_progress() { events_.reset(); }
 
@@ -42,6 +44,7 @@ class Context {
   Settings settings_;
   std::stop_token stop_;
   std::optional<Installation> installation_;
+  std::optional<builder::RegistryAccess> registries_;
   std::unique_ptr<layers::Store> store_;
   std::unique_ptr<Events> events_;
   std::unique_ptr<ThreadPool> pool_;

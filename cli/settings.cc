@@ -53,18 +53,40 @@ void read_config(const fs::path& file, Settings& settings) {
         settings.mirrors = entry.second.as<std::map<std::string, std::string>>();
       } else if (key == "aliases") {
         settings.aliases = entry.second.as<std::map<std::string, std::string>>();
+      } else if (key == "registries") {
+        settings.registries = entry.second.as<std::map<std::string, std::string>>();
       } else if (key == "catalogs") {
         for (const auto& catalog : entry.second) {
           settings.catalogs.push_back(fs::absolute(file).parent_path() / catalog.as<std::string>());
         }
       } else {
-        throw bad_setting(fmt::format("{}:{}: unknown setting '{}' (known: store, mirrors, catalogs, aliases, accel)",
-                                      file.string(), entry.first.Mark().line + 1, key));
+        throw bad_setting(
+            fmt::format("{}:{}: unknown setting '{}' (known: store, mirrors, catalogs, aliases, registries, accel)",
+                        file.string(), entry.first.Mark().line + 1, key));
       }
     }
   } catch (const YAML::Exception& failure) {
     throw bad_setting(fmt::format("{}:{}: {}", file.string(), failure.mark.line + 1, failure.msg));
   }
+}
+
+/// As Docker, and podman and skopeo, look for them; a file that is named goes before all others.
+std::vector<fs::path> find_credential_files() {
+  if (const auto named = variable("REGISTRY_AUTH_FILE")) return {*named};
+  std::vector<fs::path> files;
+  const auto home = variable("HOME");
+  if (const auto docker = variable("DOCKER_CONFIG")) {
+    files.push_back(fs::path(*docker) / "config.json");
+  } else if (home) {
+    files.push_back(fs::path(*home) / ".docker/config.json");
+  }
+  if (const auto runtime = variable("XDG_RUNTIME_DIR")) files.push_back(fs::path(*runtime) / "containers/auth.json");
+  if (const auto config = variable("XDG_CONFIG_HOME")) {
+    files.push_back(fs::path(*config) / "containers/auth.json");
+  } else if (home) {
+    files.push_back(fs::path(*home) / ".config/containers/auth.json");
+  }
+  return files;
 }
 
 fs::path default_store() {
@@ -102,6 +124,7 @@ Settings load_settings() {
   for (const char* name : {"https_proxy", "HTTPS_PROXY", "http_proxy"}) {
     if (settings.proxy.empty()) settings.proxy = variable(name).value_or("");
   }
+  settings.credential_files = find_credential_files();
   settings.no_proxy = variable("no_proxy").value_or(variable("NO_PROXY").value_or(""));
   if (const auto accel = variable("BLUEPRINT_ACCEL")) settings.accel = *accel;
   settings.terminal = variable("TERM").value_or("dumb");

@@ -17,12 +17,15 @@ namespace blueprint::cli {
 ///     mirrors: {ubuntu: http://mirror.example/ubuntu}
 ///     catalogs: [/srv/recipes]
 ///     aliases: {"debian:12": debian-12-x86_64}
+///     registries: {"registry.example:5000": "http://registry.example:5000"}
 ///     accel: auto
 struct Settings {
   std::filesystem::path store;
   std::map<std::string, std::string> mirrors;
   std::vector<std::filesystem::path> catalogs;
-  std::map<std::string, std::string> aliases;  ///< what FROM in a Dockerfile says → what to build on
+  std::map<std::string, std::string> aliases;           ///< what FROM in a Dockerfile says → what to build on
+  std::map<std::string, std::string> registries;        ///< host of a registry → URL where its API answers
+  std::vector<std::filesystem::path> credential_files;  ///< of registries, the first with an entry counts
   std::string accel = "auto";
   std::string proxy;                  ///< for downloads; empty = none
   std::string no_proxy;               ///< hosts that are asked without it

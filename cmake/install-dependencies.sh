@@ -8,7 +8,7 @@ build=(g++ cmake ninja-build pkg-config make libarchive-dev libssl-dev libyaml-c
   libspdlog-dev libfmt-dev nlohmann-json3-dev libcli11-dev libapt-pkg-dev libzstd-dev libre2-dev nbdkit-plugin-dev ccache)
 run=(nbdkit qemu-system-x86 qemu-utils runc gpgv e2fsprogs ca-certificates)
 test=(catch2 python3 python3-yaml python3-jsonschema dpkg-dev apt-utils gpg zstd xz-utils attr acl libcap2-bin libnbd-bin strace jq
-  mmdebstrap clang libclang-rt-14-dev clang-format-14 shellcheck faketime skopeo openssh-client)
+  mmdebstrap clang libclang-rt-14-dev clang-format-14 shellcheck faketime skopeo openssh-client docker-registry)
 # Ubuntu 24.04 has clang 18; the fuzzers need the runtime library of the same version.
 if ! apt-cache show libclang-rt-14-dev >/dev/null 2>&1; then test=("${test[@]/libclang-rt-14-dev/libclang-rt-dev}"); fi
 

@@ -46,17 +46,17 @@ Error no_such_oci_name(const std::filesystem::path& path, std::string_view name,
   return error;
 }
 
-Error several_oci_images(const std::filesystem::path& path, std::span<const std::string> known) {
-  return recipe_error("O003", fmt::format("'{}' has several images, and none is named", printable(path.string())),
+Error several_oci_images(std::string_view image, std::span<const std::string> known) {
+  return recipe_error("O003", fmt::format("'{}' has several images, and none is named", printable(image)),
                       fmt::format("say which behind the path, as in oci://PATH:NAME or oci://PATH@sha256:…; it has {}",
                                   known.empty() ? std::string("none with a name") : list_of(known)));
 }
 
-Error wrong_oci_platform(const std::filesystem::path& path, std::span<const std::string> found) {
+Error wrong_oci_platform(std::string_view image, std::span<const std::string> found) {
   return recipe_error("O004",
-                      fmt::format("'{}' has no image for linux/amd64, only for {}", printable(path.string()),
+                      fmt::format("'{}' has no image for linux/amd64, only for {}", printable(image),
                                   found.empty() ? std::string("nothing") : list_of(found)),
-                      "copy the right one: 'skopeo copy --override-arch amd64 --override-os linux …'");
+                      "name one that is; to copy it, say 'skopeo copy --override-arch amd64 --override-os linux …'");
 }
 
 Error missing_oci_part(const std::filesystem::path& path, std::string_view name) {

@@ -17,9 +17,9 @@ namespace blueprint::layers {
 /// `known` are the names that the layout or archive has.
 [[nodiscard]] Error no_such_oci_name(const std::filesystem::path& path, std::string_view name,
                                      std::span<const std::string> known);  // O003
-[[nodiscard]] Error several_oci_images(const std::filesystem::path& path,
+[[nodiscard]] Error several_oci_images(std::string_view image,
                                        std::span<const std::string> known);  // O003
-[[nodiscard]] Error wrong_oci_platform(const std::filesystem::path& path,
+[[nodiscard]] Error wrong_oci_platform(std::string_view image,
                                        std::span<const std::string> found);                                     // O004
 [[nodiscard]] Error missing_oci_part(const std::filesystem::path& path, std::string_view name);                 // O005
 [[nodiscard]] Error wrong_oci_digest(std::string_view what, const Digest& said, const Digest& found);           // O006

@@ -5,9 +5,7 @@
 #include "layers/oci_image.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
-#include <ctime>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -16,57 +14,15 @@
 #include "base/text.h"
 #include "layers/image_json.h"
 #include "layers/oci_errors.h"
+#include "layers/oci_json.h"
+#include "layers/oci_manifest.h"
 
 namespace blueprint::layers {
 namespace {
 
 constexpr const char* kIndexFile = "index.json";
 constexpr const char* kDockerFile = "manifest.json";
-constexpr std::size_t kMaxLayers = 1000;
 constexpr int kMaxIndexDepth = 4;
-
-Json parse(std::string_view text, std::string_view what) {
-  Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object() && !json.is_array()) throw bad_oci_document(what, "it is no JSON");
-  return json;
-}
-
-std::string text_at(const Json& json, const char* key) {
-  const auto found = json.is_object() ? json.find(key) : json.end();
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-const Json& array_at(const Json& json, const char* key, std::string_view what) {
-  const auto found = json.is_object() ? json.find(key) : json.end();
-  if (found == json.end() || !found->is_array()) throw bad_oci_document(what, fmt::format("it has no list '{}'", key));
-  return *found;
-}
-
-const Json& object_at(const Json& json, const char* key) {
-  static const Json kNone = Json::object();
-  const auto found = json.is_object() ? json.find(key) : json.end();
-  return found != json.end() && found->is_object() ? *found : kNone;
-}
-
-std::vector<std::string> texts(const Json& json) {
-  std::vector<std::string> found;
-  for (const auto& item : json) {
-    if (item.is_string()) found.push_back(item.get<std::string>());
-  }
-  return found;
-}
-
-std::optional<std::vector<std::string>> texts_at(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  if (found == json.end() || !found->is_array() || found->empty()) return std::nullopt;
-  return texts(*found);
-}
-
-Digest digest_at(const Json& descriptor, std::string_view what) {
-  const auto digest = Digest::parse(text_at(descriptor, "digest"));
-  if (!digest) throw bad_oci_document(what, "a descriptor in it has no sha256 digest");
-  return *digest;
-}
 
 std::string blob_file(const Digest& digest) { return "blobs/sha256/" + digest.hex(); }
 
@@ -85,22 +41,15 @@ bool is_called(std::span<const std::string> names, std::string_view wanted) {
                      [&](const std::string& name) { return name == wanted || plain_name(name) == plain_name(wanted); });
 }
 
-/// Seconds of an RFC 3339 time such as 2024-05-01T10:20:30.5Z; 0 when it is none, or before 1970.
-std::int64_t parse_time(const std::string& text) {
-  std::tm time{};
-  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time);
-  if (rest == nullptr) return 0;
-  if (*rest == '.') {
-    ++rest;
-    while (*rest >= '0' && *rest <= '9') ++rest;
+void set_config(std::string text, std::string_view name, OciImage& image) {
+  image.config = parse_oci_config(text, name);
+  image.config_text = std::move(text);
+  const auto& diff_ids = image.config.diff_ids;
+  if (diff_ids.size() != image.layers.size()) {
+    throw bad_oci_document("the image's config", fmt::format("it speaks of {} layers, and there are {}",
+                                                             diff_ids.size(), image.layers.size()));
   }
-  std::int64_t offset = 0;
-  int hours = 0;
-  int minutes = 0;
-  if ((*rest == '+' || *rest == '-') && std::sscanf(rest + 1, "%2d:%2d", &hours, &minutes) == 2) {
-    offset = (hours * 60 + minutes) * (*rest == '+' ? 60 : -60);
-  }
-  return std::max<std::int64_t>(0, ::timegm(&time) - offset);
+  for (std::size_t i = 0; i < diff_ids.size(); ++i) image.layers[i].diff_id = diff_ids[i];
 }
 
 class Opening {
@@ -111,9 +60,9 @@ class Opening {
 
   OciImage open() {
     if (source_->has(kIndexFile)) {
-      open_manifest(choose(parse(source_->read_document(kIndexFile), kIndexFile)));
+      open_manifest(choose(parse_oci_json(source_->read_document(kIndexFile), kIndexFile)));
     } else if (source_->has(kDockerFile)) {
-      open_docker(parse(source_->read_document(kDockerFile), kDockerFile));
+      open_docker(parse_oci_json(source_->read_document(kDockerFile), kDockerFile));
     } else {
       throw not_an_oci_image(source_->path(), "it has no index.json and no manifest.json");
     }
@@ -127,8 +76,8 @@ class Opening {
     return text;
   }
 
-  /// The descriptor of index.json that `name_` means.
-  Json choose(const Json& index) const {
+  /// The digest in index.json that `name_` means.
+  Digest choose(const Json& index) const {
     std::vector<Json> candidates;
     std::vector<std::string> known;
     for (const auto& descriptor : array_at(index, "manifests", kIndexFile)) {
@@ -142,63 +91,28 @@ class Opening {
         candidates.push_back(descriptor);
     }
     if (candidates.empty() && Digest::parse(name_) && source_->has(blob_file(*Digest::parse(name_)))) {
-      return {{"digest", name_}};  // in an index below, or not named at all
+      return *Digest::parse(name_);  // in an index below, or not named at all
     }
     if (candidates.empty()) throw no_such_oci_name(source_->path(), name_, known);
-    if (candidates.size() == 1) return candidates.front();
-    return choose_platform(candidates, known);
+    if (candidates.size() == 1) return digest_at(candidates.front(), kIndexFile);
+    return digest_at(choose_oci_platform(candidates, source_->path().string(), known), kIndexFile);
   }
 
-  /// Several platforms may be listed at the top, each with its name.
-  Json choose_platform(const std::vector<Json>& candidates, const std::vector<std::string>& known) const {
-    std::vector<std::string> platforms;
-    std::optional<Json> chosen;
-    for (const auto& descriptor : candidates) {
-      const Json& platform = object_at(descriptor, "platform");
-      if (platform.empty()) throw several_oci_images(source_->path(), known);
-      platforms.push_back(text_at(platform, "os") + "/" + text_at(platform, "architecture"));
-      if (platforms.back() != "linux/amd64") continue;
-      if (chosen && text_at(*chosen, "digest") != text_at(descriptor, "digest"))
-        throw several_oci_images(source_->path(), known);
-      chosen = descriptor;
-    }
-    if (!chosen) throw wrong_oci_platform(source_->path(), platforms);
-    return *chosen;
-  }
-
-  void open_manifest(Json descriptor) {
+  void open_manifest(Digest digest) {
     for (int depth = 0; depth < kMaxIndexDepth; ++depth) {
-      const Digest digest = digest_at(descriptor, kIndexFile);
       const std::string what = "manifest " + digest.short_hex();
-      const Json json = parse(read_verified(blob_file(digest), digest), what);
-      if (json.contains("manifests")) {
-        const Json& manifests = array_at(json, "manifests", what);
-        if (manifests.empty()) throw bad_oci_document(what, "it is an index of nothing");
-        descriptor = choose_platform({manifests.begin(), manifests.end()}, {});
+      const auto document =
+          parse_oci_manifest(read_verified(blob_file(digest), digest), source_->path().string(), what);
+      if (const auto* index = std::get_if<OciIndex>(&document)) {
+        digest = index->manifest.digest;
         continue;
       }
-      image_.digest = digest;
-      read_manifest(json, what);
+      const auto& manifest = std::get<OciManifest>(document);
+      image_ = make_oci_image(source_, source_->path().string(), digest, manifest,
+                              read_verified(blob_file(manifest.config.digest), manifest.config.digest));
       return;
     }
     throw bad_oci_document(kIndexFile, "its indices do not come to an end");
-  }
-
-  void read_manifest(const Json& manifest, const std::string& what) {
-    const Json& config = object_at(manifest, "config");
-    const std::string type = text_at(config, "mediaType");
-    if (type.find("blueprint") != std::string::npos)
-      throw bad_oci_document(what, "it is an image of blueprint, which 'from' names as one of the store");
-    if (type != "application/vnd.oci.image.config.v1+json" && type != "application/vnd.docker.container.image.v1+json")
-      throw bad_oci_document(what, fmt::format("it is no container image but '{}'", type));
-    const Digest digest = digest_at(config, what);
-    for (const auto& layer : array_at(manifest, "layers", what)) {
-      if (text_at(layer, "mediaType").find("encrypted") != std::string::npos)
-        throw bad_oci_document(what, "its layers are encrypted");
-      const Digest layer_digest = digest_at(layer, what);
-      image_.layers.push_back({.file = blob_file(layer_digest), .digest = layer_digest, .diff_id = {}});
-    }
-    read_config(parse(read_verified(blob_file(digest), digest), "the image's config"));
   }
 
   void open_docker(const Json& manifest) {
@@ -213,7 +127,7 @@ class Opening {
         candidates.push_back(&entry);
     }
     if (candidates.empty()) throw no_such_oci_name(source_->path(), name_, known);
-    if (candidates.size() > 1) throw several_oci_images(source_->path(), known);
+    if (candidates.size() > 1) throw several_oci_images(source_->path().string(), known);
     const Json& chosen = *candidates.front();
     const std::string config = source_->read_document(text_at(chosen, "Config"));
     image_.digest = sha256(config);
@@ -221,7 +135,7 @@ class Opening {
       throw wrong_oci_digest("the image's config", *said, image_.digest);
     for (const std::string& file : texts(array_at(chosen, "Layers", kDockerFile)))
       image_.layers.push_back({.file = file, .digest = std::nullopt, .diff_id = {}});
-    read_config(parse(config, "the image's config"));
+    set_config(config, source_->path().string(), image_);
   }
 
   /// The hexadecimal digits in "HEX.json" or "blobs/sha256/HEX".
@@ -231,52 +145,21 @@ class Opening {
     return name.substr(0, name.find('.'));
   }
 
-  void read_config(const Json& json) {
-    constexpr const char* kWhat = "the image's config";
-    const std::string platform = text_at(json, "os") + "/" + text_at(json, "architecture");
-    if (platform != "linux/amd64") throw wrong_oci_platform(source_->path(), std::vector<std::string>{platform});
-    const auto diff_ids = texts(array_at(object_at(json, "rootfs"), "diff_ids", kWhat));
-    if (diff_ids.size() != image_.layers.size() || diff_ids.empty() || diff_ids.size() > kMaxLayers) {
-      throw bad_oci_document(
-          kWhat, fmt::format("it speaks of {} layers, and there are {}", diff_ids.size(), image_.layers.size()));
-    }
-    for (std::size_t i = 0; i < diff_ids.size(); ++i) {
-      const auto digest = Digest::parse(diff_ids[i]);
-      if (!digest) throw bad_oci_document(kWhat, "a diff_id in it is no sha256 digest");
-      image_.layers[i].diff_id = *digest;
-    }
-    image_.created = parse_time(text_at(json, "created"));
-    read_run_config(object_at(json, "config"));
-  }
-
-  void read_run_config(const Json& run) {
-    for (const std::string& pair : texts_at(run, "Env").value_or(std::vector<std::string>{})) {
-      const std::size_t equals = pair.find('=');
-      if (equals != 0 && equals != std::string::npos) image_.env[pair.substr(0, equals)] = pair.substr(equals + 1);
-    }
-    image_.user = text_at(run, "User");
-    image_.workdir = text_at(run, "WorkingDir");
-    for (const auto& [name, value] : object_at(run, "Labels").items()) {
-      if (value.is_string()) image_.labels[name] = value.get<std::string>();
-    }
-    for (const auto& [port, nothing] : object_at(run, "ExposedPorts").items()) {
-      const std::size_t slash = port.find('/');
-      std::uint16_t number = 0;
-      const auto [end, fault] = std::from_chars(port.data(), port.data() + port.size(), number);
-      const bool is_tcp = slash == std::string::npos || port.substr(slash) == "/tcp";
-      if (is_tcp && fault == std::errc{} && number != 0) image_.tcp_ports.push_back(number);
-    }
-    std::sort(image_.tcp_ports.begin(), image_.tcp_ports.end());
-    image_.entrypoint = texts_at(run, "Entrypoint");
-    image_.command = texts_at(run, "Cmd");
-  }
-
   std::shared_ptr<const OciSource> source_;
   std::string name_;
   OciImage image_;
 };
 
 }  // namespace
+
+OciImage make_oci_image(std::shared_ptr<const OciSource> source, std::string_view name, const Digest& digest,
+                        const OciManifest& manifest, std::string config) {
+  OciImage image{.source = std::move(source), .digest = digest, .layers = {}, .config = {}, .config_text = {}};
+  for (const auto& layer : manifest.layers)
+    image.layers.push_back({.file = blob_file(layer.digest), .digest = layer.digest, .diff_id = {}});
+  set_config(std::move(config), name, image);
+  return image;
+}
 
 OciImage open_oci_image(const std::filesystem::path& path, std::string_view name) {
   return Opening(OciSource::open(path), name).open();

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +7,8 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "layers/oci_config.h"
+#include "layers/oci_manifest.h"
 #include "layers/oci_source.h"
 
 namespace blueprint::layers {
@@ -25,15 +25,14 @@ struct OciImage {
   std::shared_ptr<const OciSource> source;
   Digest digest;  ///< of the manifest; of the config for an archive of 'docker save', which has no manifest
   std::vector<OciLayer> layers;  ///< the bottom first
-  std::int64_t created = 0;      ///< seconds since 1970; 0 when it is not said
-  std::map<std::string, std::string> env;
-  std::string user;
-  std::string workdir;
-  std::map<std::string, std::string> labels;
-  std::vector<std::uint16_t> tcp_ports;
-  std::optional<std::vector<std::string>> entrypoint;
-  std::optional<std::vector<std::string>> command;
+  OciConfig config;
+  std::string config_text;  ///< the bytes of the config
 };
+
+/// The image of a manifest and its config, whose layers are the files "blobs/sha256/HEX" of `source`. `name` is what
+/// messages call it. Throws Error O004, O007.
+[[nodiscard]] OciImage make_oci_image(std::shared_ptr<const OciSource> source, std::string_view name,
+                                      const Digest& digest, const OciManifest& manifest, std::string config);
 
 /// Opens the image `name` of the layout or archive at `path`: a tag ("v1", "docker.io/library/debian:12"), a digest
 /// ("sha256:…"), or empty when there is only one. Of an image for several platforms, the one for linux/amd64. Throws

@@ -117,6 +117,11 @@ bool Store::has_blob(const Digest& digest) const {
   return ::stat(blob_path(digest).c_str(), &status) == 0;
 }
 
+bool Store::reuse_blob(const Digest& digest) const {
+  const FileLock no_gc = share_with_gc();
+  return touch(blob_path(digest));
+}
+
 std::uint64_t Store::use_blob(const Digest& digest) const {
   struct stat status {};
   if (!touch(blob_path(digest)) || ::stat(blob_path(digest).c_str(), &status) != 0) throw missing_blob(digest);

@@ -50,6 +50,8 @@ class Store {
   [[nodiscard]] std::filesystem::path leases() const;  ///< directory of Lease (store_lease.h)
 
   [[nodiscard]] bool has_blob(const Digest& digest) const;
+  /// The same, and marks the blob as used now, so that a gc beside us keeps it.
+  [[nodiscard]] bool reuse_blob(const Digest& digest) const;
   /// Throws Error S010 when it is absent. Does not hash: verify does.
   [[nodiscard]] std::string read_blob(const Digest& digest) const;
   Digest add_blob(std::string_view bytes);

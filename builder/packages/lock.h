@@ -52,9 +52,10 @@ struct LockedRepository {
 /// Optional fields are left out when they have their usual value (auto: false, essential: false, no snapshot).
 struct Lock {
   std::int64_t epoch = 0;
-  Digest recipe;                              ///< of the resolved recipe's part that the lock depends on
-  std::string from;                           ///< "sha256:…" of the parent image, or empty
-  std::map<std::string, std::string> images;  ///< further images that the recipe copies from, by name: "sha256:…"
+  Digest recipe;     ///< of the resolved recipe's part that the lock depends on
+  std::string from;  ///< "sha256:…" of the parent image, or empty
+  /// By name, "sha256:…": images that the recipe copies from, and its parent when that is one of a registry.
+  std::map<std::string, std::string> images;
   std::vector<LockedRepository> repositories;
   std::map<std::string, std::vector<LockedPackage>>
       packages;  ///< by layer name, in the order in which they are configured

@@ -53,6 +53,14 @@ std::string word_from(const std::string& text) {
   return name;
 }
 
+/// Whether an image begins with the host of a registry, as Docker tells it from a namespace.
+bool names_host(std::string_view image) {
+  const std::size_t slash = image.find('/');
+  if (slash == std::string_view::npos || image.find("://") != std::string_view::npos) return false;
+  const std::string_view host = image.substr(0, slash);
+  return host == "localhost" || (host.find_first_of(".:") != std::string_view::npos && host.front() != '.');
+}
+
 /// The recipe's name from that of a directory.
 std::string name_from(const fs::path& directory) {
   std::error_code ignored;
@@ -91,7 +99,8 @@ class Mapper {
  private:
   SourceSpan at(const Place& place) const { return scope_.source.span(place); }
 
-  /// What the site builds on for `image`: also when the file calls it by its full name, or pins it by digest.
+  /// What the site builds on for `image`: also when the file calls it by its full name, or pins it by digest. Else,
+  /// when it begins with the host of a registry, the image there.
   [[nodiscard]] std::string alias_of(const std::string& image) const {
     std::string_view name = image;
     for (const std::string_view prefix : {"docker.io/library/", "docker.io/", "library/"}) {
@@ -101,7 +110,7 @@ class Mapper {
       const auto alias = options_.aliases.find(std::string(spelling));
       if (alias != options_.aliases.end()) return alias->second;
     }
-    return image;
+    return names_host(image) ? "oci://" + image : image;
   }
 
   void read_stages(const File& file) {

@@ -28,7 +28,7 @@ constexpr Type kRecipeName{.expects = "lower-case words joined by '-', '.', '_' 
 constexpr Type kLayerName{
     .expects = "a lower-case word such as dev-tools (letters, digits, '.', '_', '-'; at most 100)",
     .pattern = "^[a-z0-9][a-z0-9._-]{0,99}$"};
-constexpr Type kReference{.expects = "a recipe, an image of the store, oci://PATH or scratch, without spaces",
+constexpr Type kReference{.expects = "a recipe, an image of the store, oci://IMAGE or scratch, without spaces",
                           .pattern = "^\\S+$"};
 constexpr Type kFilePath{.expects = "an absolute path without '.', '..' or '/' at its end, such as /etc/motd",
                          .pattern = "^(?!.*/\\.\\.?(/|$))(/[^/\\x00-\\x1f]+)+$"};
@@ -380,7 +380,8 @@ constexpr Key kRecipeKeys[] = {
     {"name", &kRecipeName, "Name of the recipe, and of its image unless another tag is asked for.", Need::Required},
     {"description", &kText, "What the image is for, in a sentence or two.", Need::Optional, "\"\""},
     {"from", &kReference,
-     "A recipe, an image of the store or an OCI image (oci://PATH) to build on; scratch is nothing at all."},
+     "A recipe, an image of the store or an OCI image (oci://PATH, or oci://HOST/NAME:TAG of a registry) to build on; "
+     "scratch is nothing at all."},
     {"distribution", &kDistributionType, "A distribution to bootstrap from its packages."},
     {"params", &kParams, "Values that whoever builds the recipe may choose.", Need::Optional, "{}"},
     {"layers", &kLayers, "What is done, in order.", Need::Optional, "[]"},

@@ -66,9 +66,9 @@ recipe oci://./no/image
 exits 3 blueprint build app.yaml
 err_has "there is no OCI image at 'no/image' [O001]"
 recipe oci://registry.example/acme/app:1
-exits 3 blueprint build app.yaml
-err_has "[O010]"
-err_has "skopeo copy docker://registry.example/acme/app:1 oci:image:latest"
+exits 5 blueprint build app.yaml --offline
+err_has "app.yaml:3:7: error: the image 'oci://registry.example/acme/app:1' is not in the store"
+err_has "[O011]"
 recipe oci://./app.yaml
 exits 3 blueprint build app.yaml
 err_has "neither an OCI layout nor an archive of one"

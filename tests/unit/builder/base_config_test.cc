@@ -16,16 +16,26 @@ namespace fs = std::filesystem;
 struct House {
   TempDir directory;
   layers::Store store{directory.path() / "store"};
+  recipe::SearchPath search;
+  RegistryAccess registries;
   int asked_for_store = 0;
 
   void write(const std::string& name, const std::string& body) const {
     write_file_atomic(directory.path() / (name + ".yaml"), "apiVersion: blueprint/v1\nname: " + name + "\n" + body);
   }
   std::optional<recipe::BaseConfig> find(const std::string& name) {
-    return find_base_config({name, {}}, directory.path().string(), {}, [this]() -> layers::Store& {
-      ++asked_for_store;
-      return store;
-    });
+    recipe::Recipe asker;
+    asker.directory = directory.path().string();
+    asker.file = (directory.path() / "Dockerfile").string();
+    return find_base_config({name, {}}, asker,
+                            {.search = search,
+                             .store = [this]() -> layers::Store& {
+                               ++asked_for_store;
+                               return store;
+                             },
+                             .registries = registries,
+                             .network = OciRequest::Network::Offline,
+                             .stop = {}});
   }
 };
 
