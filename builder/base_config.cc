@@ -18,11 +18,15 @@ recipe::BaseConfig config_of_record(const layers::ImageRecord& image) {
   return {.env = image.config.env, .workdir = image.config.workdir, .user = image.config.user};
 }
 
-std::optional<recipe::BaseConfig> config_in_store(const std::string& name, const layers::Store& store) {
+/// Nothing when there is no such image (S011), or no store that could have it (S002): 'config' needs none.
+std::optional<recipe::BaseConfig> config_in_store(const std::string& name,
+                                                  const std::function<layers::Store&()>& open_store) {
   try {
+    const layers::Store& store = open_store();
     return config_of_record(store.load_image(store.resolve(name)));
   } catch (const Error& failure) {
-    if (failure.first().code != "S011") throw;
+    const std::string& code = failure.first().code;
+    if (code != "S011" && code != "S002") throw;
     return std::nullopt;
   }
 }
@@ -76,7 +80,7 @@ std::optional<recipe::BaseConfig> find_base_config(const recipe::Text& name, con
       recipes.push_back(recipe::load_recipe(*file, sources.search));
       base = recipes.back().from;
     } else {
-      config = config_in_store(base.value, sources.store());
+      config = config_in_store(base.value, sources.store);
       if (!config) return std::nullopt;
     }
   }

@@ -59,6 +59,10 @@ exits 10 blueprint plan -f recipe .
 ok blueprint build -f recipe . -t recipe
 ok blueprint cat recipe /etc/result
 out_is "${result/base.own/other.own}"
+# What a file amounts to can be seen where no store may be made; variables of its base are not known then.
+printf 'FROM debian:12\nENV A=$B\n' >elsewhere
+ok blueprint --store /proc/nowhere config -f elsewhere .
+err_has "'B' is not set in this file and counts as unset here"
 # A base that is not there is said where FROM names it.
 dockerfile missing oci://./missing.tar
 exits 3 blueprint build -f missing .
