@@ -26,8 +26,7 @@ std::string list_of(std::span<const std::string> names) {
 
 Error no_oci_image(const std::filesystem::path& path) {
   return recipe_error("O001", fmt::format("there is no OCI image at '{}'", printable(path.string())),
-                      "the path is relative to the recipe's directory; for a registry's image, make it first with "
-                      "'skopeo copy docker://IMAGE oci:PATH:TAG'");
+                      "the path is relative to the recipe's directory; an image of a registry is oci://HOST/NAME:TAG");
 }
 
 Error not_an_oci_image(const std::filesystem::path& path, std::string_view why) {

@@ -183,12 +183,14 @@ std::string count_changes(const std::vector<PackageChange>& changes) {
 std::string format_lock_changes(const Lock& before, const Lock& after, const LockFacts& facts) {
   const auto changes = compare_locks(before, after, facts);
   std::string text = repository_changes(before, after);
+  bool parent_told = false;  // by its name, as one of a registry is
   for (const auto& [name, digest] : after.images) {
     const auto old = before.images.find(name);
-    if (old != before.images.end() && old->second != digest)
-      text += fmt::format("- image `{}` {} → {}\n", name, old->second, digest);
+    if (old == before.images.end() || old->second == digest) continue;
+    text += fmt::format("- image `{}` {} → {}\n", name, old->second, digest);
+    parent_told = parent_told || (old->second == before.from && digest == after.from);
   }
-  if (!before.from.empty() && before.from != after.from)
+  if (!before.from.empty() && before.from != after.from && !parent_told)
     text += fmt::format("- parent image {} → {}\n", before.from, after.from);
   std::string layer;
   for (const auto& change : changes) {
