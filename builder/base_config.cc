@@ -48,12 +48,18 @@ std::optional<recipe::BaseConfig> config_of_oci(const recipe::Text& image, const
       // A damaged lock is told when it is used; 'lock --update', which makes it anew, does not.
     }
   }
-  return oci_base_config({.name = image,
-                          .directory = recipe.directory,
-                          .pinned = pinned,
-                          .registries = sources.registries,
-                          .network = sources.network},
-                         sources.store, sources.stop);
+  try {
+    return oci_base_config({.name = image,
+                            .directory = recipe.directory,
+                            .pinned = pinned,
+                            .registries = sources.registries,
+                            .network = sources.network},
+                           sources.store, sources.stop);
+  } catch (const Error& failure) {
+    // No store that could keep what is fetched of a registry: as with an image of the store.
+    if (failure.first().code != "S002") throw;
+    return std::nullopt;
+  }
 }
 
 }  // namespace

@@ -84,6 +84,9 @@ ok blueprint graph recipes/app.yaml
 out_has "image oci://$REGISTRY/acme/base:1.3"
 ok blueprint config recipes/app.yaml --plain
 out_has "from: oci://$REGISTRY/acme/base:1.3"
+touch no-store
+BLUEPRINT_STORE=$WORK/no-store/x ok blueprint config -f Dockerfile . --plain
+out_has "from: oci://$REGISTRY/acme/base:1.3"
 
 # The registry is gone.
 content=$(image app content_digest)
