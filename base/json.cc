@@ -16,4 +16,7 @@ Json parse_json(std::string_view text, std::string_view what) {
   }
 }
 
+std::string compact_json(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string format_json(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
+
 }  // namespace blueprint

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <ctime>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -15,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/utc.h"
 #include "builder/packages/deb_control.h"
 #include "builder/parent_image.h"
 
@@ -104,7 +104,7 @@ class Bill {
     }
     for (const auto& material : parent_materials_) add(material, material_base(material));
     for (const auto& material : inputs_.materials) add_material(material);
-    return document().dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return format_json(document()) + "\n";
   }
 
  private:
@@ -244,14 +244,6 @@ Json Bill::document() {
 }
 
 }  // namespace
-
-std::string format_utc(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm utc{};
-  ::gmtime_r(&time, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec);
-}
 
 std::string package_url(const recipe::Distribution* distribution, std::string_view name, std::string_view version,
                         std::string_view architecture) {

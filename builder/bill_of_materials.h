@@ -44,7 +44,4 @@ struct BillInputs {
 [[nodiscard]] std::string package_url(const recipe::Distribution* distribution, std::string_view name,
                                       std::string_view version, std::string_view architecture);
 
-/// "2026-07-11T10:16:37Z"
-[[nodiscard]] std::string format_utc(std::int64_t seconds);
-
 }  // namespace blueprint::builder

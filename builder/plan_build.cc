@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "builder/explain_miss.h"
 #include "builder/image_assembly.h"
 #include "builder/make_step.h"
@@ -78,17 +77,16 @@ std::optional<steps::Images> Planner::images_of(const RecipeNode& node, RecipePl
 
 std::optional<packages::Lock> Planner::usable_lock(const recipe::Recipe& recipe, const steps::Images& images,
                                                    RecipePlan& plan) const {
-  const auto path = lock_path(recipe);
-  const auto text = read_file_if_exists(path);
-  if (!text) {
-    plan.lock_changes.push_back(fmt::format("{} does not exist", path.string()));
+  const std::string path = lock_path(recipe).string();
+  auto lock = load_lock(recipe);
+  if (!lock) {
+    plan.lock_changes.push_back(fmt::format("{} does not exist", path));
     return std::nullopt;
   }
-  auto lock = packages::parse_lock(*text, path.string());
-  const auto reasons = staleness(lock, {.recipe = recipe, .images = images});
-  for (const auto& reason : reasons) plan.lock_changes.push_back(fmt::format("{} is stale: {}", path.string(), reason));
+  const auto reasons = staleness(*lock, {.recipe = recipe, .images = images});
+  for (const auto& reason : reasons) plan.lock_changes.push_back(fmt::format("{} is stale: {}", path, reason));
   if (!reasons.empty()) return std::nullopt;
-  if (options_.epoch) lock.epoch = *options_.epoch;
+  if (options_.epoch) lock->epoch = *options_.epoch;
   return lock;
 }
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/utc.h"
 #include "builder/parent_image.h"
 
 namespace blueprint::builder {
@@ -79,7 +80,7 @@ std::string format_provenance(const ProvenanceInputs& inputs) {
                        {"subject", Json::array({std::move(subject)})},
                        {"predicateType", kPredicateType},
                        {"predicate", std::move(predicate)}};
-  return statement.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return format_json(statement) + "\n";
 }
 
 }  // namespace blueprint::builder

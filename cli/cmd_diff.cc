@@ -132,7 +132,7 @@ Command cmd_diff() {
             const auto diff = layers::diff_images(context.store(), load_image(context, flags->before),
                                                   load_image(context, flags->after));
             if (flags->json) {
-              fmt::print("{}\n", to_json(diff).dump(2, ' ', false, Json::error_handler_t::replace));
+              fmt::print("{}\n", format_json(to_json(diff)));
             } else {
               print_text(diff, flags->files);
             }

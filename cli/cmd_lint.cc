@@ -8,7 +8,6 @@
 #include "cli/build_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/table.h"
 
 namespace blueprint::cli {
 namespace {

@@ -63,7 +63,7 @@ Json to_json(const std::vector<packages::PackageChange>& changes) {
   return list;
 }
 
-void print_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
+void print_json(const Json& json) { fmt::print("{}\n", format_json(json)); }
 
 std::string day(std::int64_t seconds) {
   return fmt::format("{:%Y-%m-%d}", fmt::gmtime(static_cast<std::time_t>(seconds)));

@@ -109,7 +109,7 @@ int run(Context& context, const Flags& flags) {
   const auto graph = load_graph(context, flags.recipe, flags.recipes);
   const auto plans = builder::plan_build(graph, context.store(), build_options(context, flags.recipe));
   if (flags.json) {
-    fmt::print("{}\n", to_json(plans).dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", format_json(to_json(plans)));
   } else {
     print_text(plans);
   }

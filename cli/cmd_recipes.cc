@@ -86,7 +86,7 @@ int run(Context& context, const Flags& flags) {
   if (flags.json) {
     Json json = Json::array();
     for (const auto& entry : catalog) json.push_back(to_json(entry));
-    fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", format_json(json));
   } else if (!flags.word.empty() && catalog.size() == 1) {
     print_one(catalog.front());
   } else {

@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/image_argument.h"
-#include "cli/table.h"
 #include "layers/verify.h"
 
 namespace blueprint::cli {

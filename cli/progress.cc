@@ -218,7 +218,7 @@ class JsonView final : public Events {
     Json json{{"event", kind}, {"seconds", seconds_since(start_)}};
     if (!stage.empty()) json["stage"] = stage;
     json.update(fields);
-    say(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    say(compact_json(json) + "\n");
   }
   Clock::time_point start_ = Clock::now();
   std::mutex mutex_;

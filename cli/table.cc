@@ -13,8 +13,6 @@ std::size_t width(const std::string& text) {
 
 }  // namespace
 
-std::string format_json(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
-
 std::string format_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {

@@ -11,6 +11,7 @@
 #include "layers/image_json.h"
 #include "layers/index_file.h"
 #include "layers/index_snapshot.h"
+#include "layers/oci_descriptor.h"
 #include "layers/store_errors.h"
 
 namespace blueprint::layers {
@@ -19,14 +20,6 @@ namespace {
 /// The empty config of OCI image-spec 1.1.
 constexpr std::string_view kEmptyType = "application/vnd.oci.empty.v1+json";
 constexpr std::string_view kEmpty = "{}";
-
-Json descriptor(std::string_view type, const Digest& digest, std::uint64_t size_bytes) {
-  Json json;
-  json["mediaType"] = type;
-  json["digest"] = digest.to_string();
-  json["size"] = size_bytes;
-  return json;
-}
 
 std::string read_verified(const Store& store, const Digest& digest, std::string_view what) {
   std::string text = store.read_blob(digest);
@@ -39,10 +32,10 @@ std::string manifest_of(const Store& store, const Digest& image, std::string_vie
   json["schemaVersion"] = 2;
   json["mediaType"] = kManifestMediaType;
   json["artifactType"] = type;
-  json["config"] = descriptor(kEmptyType, sha256(kEmpty), kEmpty.size());
+  json["config"] = oci_descriptor(kEmptyType, sha256(kEmpty), kEmpty.size());
   json["layers"] = Json::array({document});
-  json["subject"] = descriptor(kManifestMediaType, image, store.read_blob(image).size());
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  json["subject"] = oci_descriptor(kManifestMediaType, image, store.read_blob(image).size());
+  return compact_json(json);
 }
 
 bool is_about(const Json& entry, const Digest& image, std::string_view type) {
@@ -73,9 +66,10 @@ Attachment attach(Store& store, const Digest& image, std::string_view type, std:
   const FileLock no_gc(store.root() / "locks/gc", FileLock::Mode::Shared);
   Attachment attachment{.manifest = {}, .document = store.add_blob(document), .type = std::string(type)};
   (void)store.add_blob(kEmpty);
-  const std::string manifest = manifest_of(store, image, type, descriptor(type, attachment.document, document.size()));
+  const std::string manifest =
+      manifest_of(store, image, type, oci_descriptor(type, attachment.document, document.size()));
   attachment.manifest = store.add_blob(manifest);
-  Json entry = descriptor(kManifestMediaType, attachment.manifest, manifest.size());
+  Json entry = oci_descriptor(kManifestMediaType, attachment.manifest, manifest.size());
   entry["artifactType"] = type;
   entry["annotations"][kSubjectKey] = image.to_string();
 

@@ -10,20 +10,16 @@ namespace blueprint::layers {
 namespace {
 
 Error store_error(std::string_view code, std::string message, std::vector<std::string> hints) {
-  Diagnostic diagnostic;
-  diagnostic.kind = ErrorKind::Store;
-  diagnostic.code = code;
-  diagnostic.message = std::move(message);
-  diagnostic.hints = std::move(hints);
-  return Error(std::move(diagnostic));
+  return Error(
+      {.kind = ErrorKind::Store, .code = std::string(code), .message = std::move(message), .hints = std::move(hints)});
 }
 
 constexpr const char* kVerifyHint =
     "run 'blueprint verify' to see what else is damaged, then rebuild or pull the image again";
 
-std::string shown(std::string_view path) { return path.empty() ? "/" : "/" + printable(path); }
-
 }  // namespace
+
+std::string shown_path(std::string_view path) { return "/" + printable(path); }
 
 Error not_a_layer(std::string_view what, std::string_view reason) {
   return store_error("L001",
@@ -41,12 +37,13 @@ Error damaged_frame(const Digest& blob, std::uint64_t offset, std::string_view r
 }
 
 Error layers_do_not_fit(std::string_view path, std::string_view reason) {
-  return store_error("L004", fmt::format("the layers of the image do not fit each other: {}: {}", shown(path), reason),
+  return store_error("L004",
+                     fmt::format("the layers of the image do not fit each other: {}: {}", shown_path(path), reason),
                      {"the layer was made for another parent; rebuild the image"});
 }
 
 Error not_a_regular_file(std::string_view path) {
-  return store_error("L005", fmt::format("{} is no regular file in the image", shown(path)), {});
+  return store_error("L005", fmt::format("{} is no regular file in the image", shown_path(path)), {});
 }
 
 Error export_not_started(std::string_view why) {
@@ -70,11 +67,11 @@ Error export_plugin_missing(const std::filesystem::path& path) {
 }
 
 Error changed_twice(std::string_view path) {
-  return store_error("L010", fmt::format("a layer changes {} twice", shown(path)), {});
+  return store_error("L010", fmt::format("a layer changes {} twice", shown_path(path)), {});
 }
 
 Error link_circle(std::string_view path) {
-  return store_error("L012", fmt::format("the hard links of {} lead in a circle", shown(path)), {});
+  return store_error("L012", fmt::format("the hard links of {} lead in a circle", shown_path(path)), {});
 }
 
 }  // namespace blueprint::layers

@@ -4,12 +4,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "base/digest.h"
 #include "base/error.h"
 
 namespace blueprint::layers {
+
+/// A path of an image as messages write it: "/usr/bin/env".
+[[nodiscard]] std::string shown_path(std::string_view path);
 
 /// L001: `what` does not end as a layer blob does, or is one of a newer format.
 [[nodiscard]] Error not_a_layer(std::string_view what, std::string_view reason);

@@ -8,7 +8,6 @@
 #include "layers/export_oci.h"
 
 #include <algorithm>
-#include <ctime>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -20,10 +19,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/utc.h"
 #include "layers/checkout_select.h"
 #include "layers/export_compress.h"
 #include "layers/export_tar.h"
 #include "layers/image_json.h"
+#include "layers/oci_descriptor.h"
 
 namespace blueprint::layers {
 namespace fs = std::filesystem;
@@ -88,20 +89,10 @@ PackedLayer pack_layer(const Store& store, const std::vector<LayerRef>& layers, 
   return packed;
 }
 
-std::string rfc3339(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm utc{};
-  ::gmtime_r(&time, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec);
-}
-
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 std::string oci_config(const ImageRecord& image, const std::vector<PackedLayer>& packed) {
   const ImageConfig& config = image.config;
   Json json;
-  json["created"] = rfc3339(config.epoch);
+  json["created"] = format_utc(config.epoch);
   json["architecture"] = config.architecture;
   json["os"] = "linux";
   Json& run = json["config"] = Json::object();
@@ -116,13 +107,9 @@ std::string oci_config(const ImageRecord& image, const std::vector<PackedLayer>&
   for (std::size_t i = 0; i < packed.size(); ++i) {
     json["rootfs"]["diff_ids"].push_back(packed[i].diff_id.to_string());
     json["history"].push_back(
-        {{"created", rfc3339(config.epoch)}, {"created_by", "blueprint: " + image.layers[i].name}});
+        {{"created", format_utc(config.epoch)}, {"created_by", "blueprint: " + image.layers[i].name}});
   }
-  return dump(json);
-}
-
-Json descriptor(std::string_view type, const Digest& digest, std::uint64_t size_bytes) {
-  return {{"mediaType", type}, {"digest", digest.to_string()}, {"size", size_bytes}};
+  return compact_json(json);
 }
 
 std::string blob_name(const Digest& digest) { return "blobs/sha256/" + digest.hex(); }
@@ -142,25 +129,25 @@ void write_archive(const ImageRecord& image, const std::string& reference_name, 
                    const ByteSink& sink) {
   const std::string config = oci_config(image, packed);
   Json manifest{{"schemaVersion", 2}, {"mediaType", kManifestMediaType}};
-  manifest["config"] = descriptor(kOciConfigType, sha256(config), config.size());
+  manifest["config"] = oci_descriptor(kOciConfigType, sha256(config), config.size());
   manifest["layers"] = Json::array();
   manifest["annotations"]["org.opencontainers.image.title"] = image.config.name;
   manifest["annotations"]["vnd.blueprint.image"] = image.digest.to_string();
   Json docker{{"Config", blob_name(sha256(config))}, {"RepoTags", Json::array()}, {"Layers", Json::array()}};
   if (!reference_name.empty()) docker["RepoTags"].push_back(reference_name);
   for (const auto& layer : packed) {
-    manifest["layers"].push_back(descriptor(kOciLayerType, layer.digest, layer.size_bytes));
+    manifest["layers"].push_back(oci_descriptor(kOciLayerType, layer.digest, layer.size_bytes));
     docker["Layers"].push_back(blob_name(layer.digest));
   }
-  const std::string manifest_text = dump(manifest);
-  Json entry = descriptor(kManifestMediaType, sha256(manifest_text), manifest_text.size());
+  const std::string manifest_text = compact_json(manifest);
+  Json entry = oci_descriptor(kManifestMediaType, sha256(manifest_text), manifest_text.size());
   if (!reference_name.empty()) entry["annotations"][kRefNameKey] = reference_name;
   const Json index{{"schemaVersion", 2}, {"mediaType", kIndexMediaType}, {"manifests", Json::array({entry})}};
 
   TarWriter archive(sink);
   archive.add_bytes("oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
-  archive.add_bytes("index.json", dump(index));
-  archive.add_bytes("manifest.json", dump(Json::array({docker})));
+  archive.add_bytes("index.json", compact_json(index));
+  archive.add_bytes("manifest.json", compact_json(Json::array({docker})));
   archive.add_bytes(blob_name(sha256(manifest_text)), manifest_text);
   archive.add_bytes(blob_name(sha256(config)), config);
   std::vector<Digest> written;

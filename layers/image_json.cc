@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "layers/oci_descriptor.h"
 #include "layers/store_errors.h"
 
 namespace blueprint::layers {
@@ -21,14 +22,6 @@ constexpr const char* kNameKey = "vnd.blueprint.layer.name";
 constexpr const char* kContentKey = "vnd.blueprint.layer.content-digest";
 constexpr const char* kRoleKey = "vnd.blueprint.role";
 constexpr std::string_view kCitedRole = "cited";
-
-Json descriptor(std::string_view media_type, const Digest& digest, std::uint64_t size_bytes) {
-  Json json;
-  json["mediaType"] = media_type;
-  json["digest"] = digest.to_string();
-  json["size"] = size_bytes;
-  return json;
-}
 
 Digest digest_at(const Json& json, const char* key) {
   const auto text = json.at(key).get<std::string>();
@@ -93,9 +86,6 @@ auto reading(std::string_view what, const Digest& digest, Function read) {
   }
 }
 
-/// nlohmann throws when a string is not UTF-8; names in a manifest may come from anywhere.
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 }  // namespace
 
 std::string encode_config(const ImageConfig& config, const std::vector<LayerRef>& layers) {
@@ -123,7 +113,7 @@ std::string encode_config(const ImageConfig& config, const std::vector<LayerRef>
     json["packages"].push_back(
         {{"name", package.name}, {"version", package.version}, {"architecture", package.architecture}});
   }
-  return dump(json);
+  return compact_json(json);
 }
 
 std::string encode_manifest(const ManifestFacts& facts, const ImageConfig& config) {
@@ -131,25 +121,25 @@ std::string encode_manifest(const ManifestFacts& facts, const ImageConfig& confi
   json["schemaVersion"] = 2;
   json["mediaType"] = kManifestMediaType;
   json["artifactType"] = kArtifactType;
-  json["config"] = descriptor(kConfigMediaType, facts.config.digest, facts.config.size_bytes);
+  json["config"] = oci_descriptor(kConfigMediaType, facts.config.digest, facts.config.size_bytes);
   json["layers"] = Json::array();
   for (const auto& layer : facts.layers) {
-    Json entry = descriptor(kLayerMediaType, layer.digest, layer.size_bytes);
+    Json entry = oci_descriptor(kLayerMediaType, layer.digest, layer.size_bytes);
     entry["annotations"][kNameKey] = layer.name;
     entry["annotations"][kContentKey] = layer.content_digest.to_string();
     json["layers"].push_back(std::move(entry));
   }
   for (const auto& cited : facts.cited_blobs) {
-    Json entry = descriptor(kLayerMediaType, cited.digest, cited.size_bytes);
+    Json entry = oci_descriptor(kLayerMediaType, cited.digest, cited.size_bytes);
     entry["annotations"][kRoleKey] = kCitedRole;
     json["layers"].push_back(std::move(entry));
   }
   for (const auto& kernel : facts.kernel) {
-    json["layers"].push_back(descriptor(kKernelMediaType, kernel.digest, kernel.size_bytes));
+    json["layers"].push_back(oci_descriptor(kKernelMediaType, kernel.digest, kernel.size_bytes));
   }
   json["annotations"]["org.opencontainers.image.title"] = config.name;
   if (!config.description.empty()) json["annotations"]["org.opencontainers.image.description"] = config.description;
-  return dump(json);
+  return compact_json(json);
 }
 
 ManifestFacts decode_manifest(std::string_view text, const Digest& digest) {

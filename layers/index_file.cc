@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "layers/image_json.h"
 #include "layers/store_errors.h"
 
@@ -31,7 +32,7 @@ IndexFile::IndexFile(const fs::path& root, std::string_view text) : path(index_p
   if (!usable) throw damaged_store_file(path, "it is not an OCI image index");
 }
 
-void IndexFile::write() const { write_file_atomic(path, json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
+void IndexFile::write() const { write_file_atomic(path, compact_json(json)); }
 
 fs::path index_path(const fs::path& root) { return root / "index.json"; }
 fs::path index_lock(const fs::path& root) { return root / "locks/index"; }

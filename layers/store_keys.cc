@@ -102,7 +102,7 @@ void Store::put_key(const Digest& key, const KeyEntry& entry) {
   json["record"] = entry.record;
   json["facts"] = entry.facts;
   AtomicFile file(key_path(root_, key.hex()));
-  file.write(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  file.write(compact_json(json));
   file.commit(Durable::No);
 
   const auto names = names_in(entry.record);

@@ -82,7 +82,7 @@ Lease::Lease(const Store& store, const Digest& manifest, std::string_view holder
   Json json;
   json["image"] = manifest.to_string();
   json["holder"] = holder;
-  write_all(lock_.get(), json.dump(-1, ' ', false, Json::error_handler_t::replace), path_.string());
+  write_all(lock_.get(), compact_json(json), path_.string());
   // Looked up after the promise is visible: a gc that began before has either seen the promise or already removed the
   // image.
   const FileLock no_gc(store.root() / "locks/gc", FileLock::Mode::Shared);

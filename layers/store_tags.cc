@@ -16,6 +16,7 @@
 #include "layers/image_json.h"
 #include "layers/index_file.h"
 #include "layers/index_snapshot.h"
+#include "layers/oci_descriptor.h"
 #include "layers/store.h"
 #include "layers/store_errors.h"
 #include "layers/store_touch.h"
@@ -59,10 +60,7 @@ void check_tag_name(std::string_view name) { (void)full_tag(name); }
 namespace {
 
 Json image_entry(const Digest& manifest, std::uint64_t size_bytes) {
-  Json entry;
-  entry["mediaType"] = kManifestMediaType;
-  entry["digest"] = manifest.to_string();
-  entry["size"] = size_bytes;
+  Json entry = oci_descriptor(kManifestMediaType, manifest, size_bytes);
   entry["artifactType"] = kArtifactType;
   return entry;
 }

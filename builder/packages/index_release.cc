@@ -49,7 +49,7 @@ void store_cached(const fs::path& file, const CachedRelease& release, const std:
   head["signature"] = release.signature.size();
   AtomicFile out(file);
   // Headers are what the server says: any bytes. An ETag that is not UTF-8 is then another one, and is asked for again.
-  out.write(head.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n" + release.text + release.signature);
+  out.write(compact_json(head) + "\n" + release.text + release.signature);
   out.commit(Durable::No);
 }
 

@@ -39,7 +39,7 @@ std::string encode_request(const SolverRequest& request) {
                      {"pins", pins_json(request.pins)},
                      {"security_lists", request.security_lists}};
   // A dpkg status may hold bytes that are not UTF-8 (a maintainer's name); the solver does not look at those fields.
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return compact_json(json);
 }
 
 SolverRequest decode_request(std::string_view text) {
@@ -92,7 +92,7 @@ std::string encode_answer(const SolverAnswer& answer) {
                       {"lines", fault.lines}});
   }
   const Json json = {{"layers", layers}, {"gone", pins_json(answer.gone)}, {"faults", faults}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return compact_json(json);
 }
 
 SolverAnswer decode_answer(std::string_view text) {

@@ -54,8 +54,7 @@ std::string KeyRecord::to_json() const {
   for (const auto& field : fields_) fields.push_back(Json::array({field.name, field.value}));
   // Values may hold foreign bytes (file names): replaced here only, for explanations; the digest is over the true
   // bytes.
-  return Json{{"recipe", recipe_}, {"layer", layer_}, {"fields", fields}}.dump(-1, ' ', false,
-                                                                               Json::error_handler_t::replace);
+  return compact_json({{"recipe", recipe_}, {"layer", layer_}, {"fields", fields}});
 }
 
 KeyRecord KeyRecord::from_json(std::string_view text) {

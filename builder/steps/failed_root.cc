@@ -30,7 +30,7 @@ void keep_failed_root(const layers::Store& store, FailedRoot root, TempDir work)
                   {"stage", root.stage},     {"command", root.command}, {"environment", root.environment},
                   {"workdir", root.workdir}, {"uid", root.uid},         {"gid", root.gid}};
   // The environment of a step may hold what others should not read.
-  write_file_atomic(directory / kDescription, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", 0600);
+  write_file_atomic(directory / kDescription, format_json(json) + "\n", 0600);
 }
 
 FailedRoot load_failed_root(const layers::Store& store, std::string_view recipe) {

@@ -20,6 +20,12 @@ TEST_CASE("Damaged JSON is told with its name and the place") {
   }
 }
 
+TEST_CASE("JSON is written on one line or indented, whatever the bytes of its strings") {
+  const Json json{{"path", "caf\xe9"}, {"size", 1}};
+  CHECK(compact_json(json) == "{\"path\":\"caf\xef\xbf\xbd\",\"size\":1}");
+  CHECK(format_json(json) == "{\n  \"path\": \"caf\xef\xbf\xbd\",\n  \"size\": 1\n}");
+}
+
 TEST_CASE("JSON of hostile depth is an error, not a crash") {
   CHECK_THROWS_AS(parse_json(std::string(1'000'000, '['), "deep"), Error);
 }
