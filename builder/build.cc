@@ -45,6 +45,18 @@ Error nothing_in_it(const recipe::Recipe& recipe) {
   return Error(std::move(diagnostic));
 }
 
+Error not_tested(const recipe::Recipe& recipe) {
+  Error untested({.kind = ErrorKind::Step,
+                  .code = "X113",
+                  .message = fmt::format("the tests of '{}' have not passed for this image yet, and the build was to "
+                                         "run nothing",
+                                         recipe.name.value),
+                  .hints = {"build once without --expect-cached, or say --no-tests as well"}});
+  for (const auto& test : recipe.tests)
+    untested.add_context(fmt::format("it would run the test: {}", printable(test.run.value)));
+  return untested;
+}
+
 /// Times that commands write are set to the epoch when they are later: where the clock is before it, they stay.
 void check_clock(std::int64_t epoch, Events& events) {
   const auto now =
@@ -78,6 +90,7 @@ class Build {
   LayerReport build_layer(const recipe::Recipe& recipe, const ReadyLayer& layer, std::vector<layers::LayerRef>& below);
   layers::LayerRef run_layer(const recipe::Recipe& recipe, const ReadyLayer& layer, const plan::KeyRecord& key,
                              const std::vector<layers::LayerRef>& below, LayerReport& report);
+  void test(const layers::ImageRecord& image);
   std::vector<std::string> reasons_for(const plan::KeyRecord& key) const;
   std::string read_secret(const recipe::Recipe& recipe, const recipe::Text& name) const;
   std::filesystem::path ssh_agent_socket(const recipe::Text& name) const;
@@ -237,6 +250,11 @@ layers::ImageRecord Build::build_image(const recipe::Recipe& recipe, BuildResult
   return image;
 }
 
+void Build::test(const layers::ImageRecord& image) {
+  if (options_.cache == CacheUse::Require && !tests_passed(recipe_, image, store_)) throw not_tested(recipe_);
+  run_recipe_tests(recipe_, image, store_, pool_, events_, stop_);
+}
+
 BuildResult Build::run() {
   layers::check_tag_name(options_.tag.value_or(recipe_.name.value));
   images_ = resolve_images(recipe_, store_, options_, pool_, events_, stop_);
@@ -258,7 +276,7 @@ BuildResult Build::run() {
   result.record = build_image(recipe_, result);
   result.image = result.record.digest;
   check_policy(recipe_, result.record, store_);
-  if (options_.tests == TestUse::Run) run_recipe_tests(recipe_, result.record, store_, pool_, events_, stop_);
+  if (options_.tests == TestUse::Run) test(result.record);
   result.tag = options_.tag.value_or(recipe_.name.value);
   if (store_.find_tag(result.tag) != result.image) store_.tag(result.tag, result.image);
   steps::drop_failed_root(store_, recipe_.name.value);

@@ -27,7 +27,7 @@ namespace blueprint::builder {
 enum class CacheUse {
   Use,
   Ignore,   ///< run every layer of this recipe and its stages again (its parents' are used)
-  Require,  ///< a miss is an error that says what missed and why
+  Require,  ///< a miss is an error that says what missed and why; so is a test that did not pass before
 };
 enum class TestUse { Run, Skip };
 

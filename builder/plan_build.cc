@@ -11,6 +11,7 @@
 #include "builder/image_assembly.h"
 #include "builder/make_step.h"
 #include "builder/oci_image.h"
+#include "builder/recipe_tests.h"
 #include "builder/resolve_image.h"
 
 namespace blueprint::builder {
@@ -37,6 +38,7 @@ class Planner {
   KnownImage walk(const recipe::Recipe& recipe, steps::Images images, RecipePlan& plan);
   KnownImage walk_layers(const recipe::Recipe& whole, const recipe::Recipe& recipe, const packages::Lock& lock,
                          const steps::Images& images, RecipePlan& plan);
+  void plan_tests(const recipe::Recipe& recipe, const KnownImage& image, RecipePlan& plan) const;
   /// The layers of a recipe whose own keys cannot be told.
   void add_unknown(const recipe::Recipe& recipe, const std::string& reason, RecipePlan& plan) const;
   std::uint64_t missing_bytes(const packages::Lock& lock, const std::string& layer) const;
@@ -179,6 +181,17 @@ KnownImage Planner::walk_layers(const recipe::Recipe& whole, const recipe::Recip
   return image;
 }
 
+void Planner::plan_tests(const recipe::Recipe& recipe, const KnownImage& image, RecipePlan& plan) const {
+  if (recipe.tests.empty() || options_.tests == TestUse::Skip) return;
+  plan.tests.emplace();
+  for (const auto& test : recipe.tests) plan.tests->scripts.push_back(test.run.value);
+  if (!image) {
+    plan.tests->fate = Fate::Unknown;
+  } else if (!tests_passed(recipe, *image, store_)) {
+    plan.tests->fate = Fate::Runs;
+  }
+}
+
 RecipePlan Planner::next(const RecipeNode& node) {
   RecipePlan plan{.recipe = node.name, .file = node.file, .asked = node.asked};
   auto images = images_of(node, plan);
@@ -188,6 +201,7 @@ RecipePlan Planner::next(const RecipeNode& node) {
   } else {
     add_unknown(*node.recipe, "an image that it is made of is made anew", plan);
   }
+  plan_tests(*node.recipe, image, plan);
   images_.push_back(std::move(image));
   return plan;
 }
@@ -197,7 +211,8 @@ bool is_cached(const PlannedLayerReport& layer) { return layer.fate == Fate::Cac
 }  // namespace
 
 bool RecipePlan::nothing_to_do() const {
-  return lock_changes.empty() && std::all_of(layers.begin(), layers.end(), is_cached);
+  return lock_changes.empty() && std::all_of(layers.begin(), layers.end(), is_cached) &&
+         (!tests || tests->fate == Fate::Cached);
 }
 
 std::uint64_t RecipePlan::download_bytes() const {

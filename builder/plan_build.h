@@ -27,6 +27,12 @@ struct PlannedLayerReport {
   std::optional<double> estimated_seconds;  ///< of a layer that is not cached: what it took last time, when known
 };
 
+/// What a build would do with the tests of one recipe. They run together or not at all.
+struct PlannedTests {
+  PlannedLayerReport::Fate fate = PlannedLayerReport::Fate::Cached;
+  std::vector<std::string> scripts;
+};
+
 /// What a build would do with one recipe.
 struct RecipePlan {
   std::string recipe;
@@ -35,6 +41,7 @@ struct RecipePlan {
   std::vector<PlannedLayerReport>
       layers;                             ///< the recipe's own; with one "image" at the end when only that is made anew
   std::vector<std::string> lock_changes;  ///< why its lock would be written; empty when it would not
+  std::optional<PlannedTests> tests;      ///< nothing when it has none, or they are to be skipped
 
   [[nodiscard]] bool nothing_to_do() const;
   [[nodiscard]] std::uint64_t download_bytes() const;

@@ -76,11 +76,13 @@ std::optional<Diagnostic> run_test(const recipe::RecipeTest& test, const layers:
 
 }  // namespace
 
+bool tests_passed(const recipe::Recipe& recipe, const layers::ImageRecord& image, const layers::Store& store) {
+  return recipe.tests.empty() || store.find_key(tests_key(recipe, image).digest());
+}
+
 void run_recipe_tests(const recipe::Recipe& recipe, const layers::ImageRecord& image, layers::Store& store,
                       ThreadPool& pool, Events& events, std::stop_token stop) {
-  if (recipe.tests.empty()) return;
-  const plan::KeyRecord key = tests_key(recipe, image);
-  if (store.find_key(key.digest())) return;
+  if (tests_passed(recipe, image, store)) return;
   events.started(kStage, fmt::format("testing {}", recipe.name.value));
   TempDir work(store.tmp(), "tests-");
   rootfs::BuildRoot root({.lower = steps::ensure_trees(store, image.layers, pool, events),
@@ -93,6 +95,7 @@ void run_recipe_tests(const recipe::Recipe& recipe, const layers::ImageRecord& i
   root.close();
   events.finished(kStage, fmt::format("{} of {} passed", recipe.tests.size() - failures.size(), recipe.tests.size()));
   if (!failures.empty()) throw Error(std::move(failures));
+  const plan::KeyRecord key = tests_key(recipe, image);
   store.put_key(key.digest(),
                 {.layer = {.digest = image.digest, .name = kStage}, .record = key.to_json(), .facts = "{}"});
 }

@@ -189,7 +189,7 @@ Command cmd_build() {
            {.flags = "--explain", .help = "say why each layer runs", .target = &flags->explain},
            {.flags = "--no-cache", .help = "run every layer again", .target = &flags->no_cache},
            {.flags = "--expect-cached",
-           .help = "fail, and say why, when a layer would run",
+           .help = "fail, and say why, when a layer or a test would run",
            .target = &flags->expect_cached},
            {.flags = "--cite",
            .value = "IMAGE",

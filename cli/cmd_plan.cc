@@ -67,6 +67,7 @@ Json to_json(const Plans& plans) {
                        {"changes", !plan.nothing_to_do()},
                        {"download_bytes", plan.download_bytes()},
                        {"estimated_seconds", plan.estimated_seconds()}});
+    if (plan.tests) recipes.back()["tests"] = {{"fate", fate_name(plan.tests->fate)}, {"scripts", plan.tests->scripts}};
   }
   const Totals totals = totals_of(plans);
   return {{"changes", totals.recipes_changed > 0},
@@ -77,6 +78,18 @@ Json to_json(const Plans& plans) {
           {"layers", layers}};
 }
 
+/// A row for each test that would run, or may; one for tests that all have passed.
+void add_rows(const builder::PlannedTests& tests, const std::string& recipe,
+              std::vector<std::vector<std::string>>& rows) {
+  const auto add = [&](std::string why) {
+    rows.push_back({recipe, "tests", "test", fate_name(tests.fate), "-", "-", std::move(why)});
+  };
+  using Fate = builder::PlannedLayerReport::Fate;
+  if (tests.fate == Fate::Cached) return add("");
+  const char* why = tests.fate == Fate::Runs ? "did not pass for this image yet" : "the image is made anew";
+  for (const auto& script : tests.scripts) add(fmt::format("{}: {}", why, printable(script)));
+}
+
 void add_rows(const builder::RecipePlan& plan, std::vector<std::vector<std::string>>& rows) {
   for (const auto& layer : plan.layers) {
     rows.push_back({plan.recipe, layer.name, layer.kind, fate_name(layer.fate),
@@ -85,6 +98,7 @@ void add_rows(const builder::RecipePlan& plan, std::vector<std::vector<std::stri
                     layer.reasons.empty() ? "" : layer.reasons.front()});
     for (std::size_t i = 1; i < layer.reasons.size(); ++i) rows.push_back({"", "", "", "", "", "", layer.reasons[i]});
   }
+  if (plan.tests) add_rows(*plan.tests, plan.recipe, rows);
 }
 
 /// One recipe is shown with all its layers and its parents'. Of many, only those that change are: that is the question.
@@ -130,7 +144,8 @@ Command cmd_plan() {
           "Changes nothing. Exit code 0 when every layer is cached, 10 when something would run.\n\n"
           "A layer is 'cached', 'runs' (for the reasons behind it) or is 'unknown': it stands on something that is "
           "made anew.\n"
-          "LAST TIME is what the layer of that name took when it last ran in this store.",
+          "LAST TIME is what the layer of that name took when it last ran in this store. Tests run when they have not\n"
+          "passed for the image that comes out.",
       .examples = {"blueprint plan web.yaml", "blueprint plan recipes/      # a whole catalog: what changes, and why",
                    "blueprint plan web.yaml --json | jq .layers"},
       .options = std::move(options),
