@@ -57,17 +57,6 @@ Error not_tested(const recipe::Recipe& recipe) {
   return untested;
 }
 
-/// Times that commands write are set to the epoch when they are later: where the clock is before it, they stay.
-void check_clock(std::int64_t epoch, Events& events) {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-  if (now.count() >= epoch) return;
-  events.note(
-      fmt::format("this machine's clock is {} before the date of the packages: set it right, or the image will not be "
-                  "the same as elsewhere",
-                  format_seconds(static_cast<double>(epoch - now.count()))));
-}
-
 /// One build under way.
 class Build {
  public:
@@ -161,7 +150,7 @@ layers::LayerRef Build::run_layer(const recipe::Recipe& recipe, const ReadyLayer
   auto written = layers::write_layer(store_, below, std::move(output.changes), write, pool_, events_, stop_);
   written.layer.key = key.digest();
   report.stored_bytes = written.stored_bytes;
-  if (!output.upper.empty()) steps::adopt_tree(store_, written.layer, output.upper, lock_.epoch);
+  if (!output.upper.empty()) steps::adopt_tree(store_, written.layer, output);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   store_.put_key(key.digest(),
                  {.layer = written.layer, .record = key.to_json(), .facts = Json{{"seconds", seconds}}.dump()});
@@ -268,7 +257,6 @@ BuildResult Build::run() {
                        .epoch = options_.epoch,
                        .now = options_.now},
                       store_, pool_, events_, stop_);
-  check_clock(lock_.epoch, events_);
   for (const auto& stage : recipe_.stages) {
     images_[stage.name.value] = std::make_shared<steps::SourceImage>(store_, build_image(stage, result));
     steps::drop_failed_root(store_, stage.name.value);

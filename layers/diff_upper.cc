@@ -32,19 +32,15 @@ namespace {
 
 using Entry = FileTree::Entry;
 
-Timestamp clamped(const Timestamp& time, std::int64_t epoch) {
-  return std::min(time, Timestamp{.seconds = epoch, .nanoseconds = 0});
-}
-
 class Diff {
  public:
-  Diff(const std::string& upper, const FileTree& parent, std::int64_t epoch, const std::vector<std::string>& skip,
+  Diff(const std::string& upper, const FileTree& parent, const TimeClamp& times, const std::vector<std::string>& skip,
        ThreadPool& pool)
       : upper_path_(upper), upper_(upper), parent_(parent), skip_(skip.begin(), skip.end()), pool_(pool) {
     // An image without layers still has a root directory, which is nobody's work yet.
     bootstrap_ = parent.entries().size() <= 1;
     files_ = scan_upper(upper_, skip, pool);
-    for (auto& file : files_) file.metadata.mtime = clamped(file.metadata.mtime, epoch);
+    for (auto& file : files_) file.metadata.mtime = times(file.metadata.mtime);
   }
 
   std::vector<PlannedChange> run() {
@@ -220,9 +216,9 @@ class Diff {
 
 }  // namespace
 
-std::vector<PlannedChange> diff_upper(const std::string& upper, const FileTree& parent, std::int64_t epoch,
+std::vector<PlannedChange> diff_upper(const std::string& upper, const FileTree& parent, const TimeClamp& times,
                                       const std::vector<std::string>& skip, ThreadPool& pool) {
-  return Diff(upper, parent, epoch, skip, pool).run();
+  return Diff(upper, parent, times, skip, pool).run();
 }
 
 }  // namespace blueprint::layers

@@ -11,6 +11,7 @@
 #include "layers/changeset.h"
 #include "layers/image.h"
 #include "layers/store.h"
+#include "layers/time_clamp.h"
 
 namespace blueprint::layers {
 
@@ -46,10 +47,10 @@ struct WriteResult {
 
 /// The changes that turn `parent` into what overlayfs shows for `upper` over it: whiteouts (0/0 character devices)
 /// become Remove, opaque directories remove what they hide, a copied-up file whose bytes are the parent's becomes
-/// Metadata. Times are clamped to `epoch`; overlay's own xattrs are dropped. `skip` lists paths (and all below) that
-/// are not part of the layer.
+/// Metadata. Times are what `times` makes of them; overlay's own xattrs are dropped. `skip` lists paths (and all below)
+/// that are not part of the layer.
 [[nodiscard]] std::vector<PlannedChange> diff_upper(const std::string& upper, const FileTree& parent,
-                                                    std::int64_t epoch, const std::vector<std::string>& skip,
+                                                    const TimeClamp& times, const std::vector<std::string>& skip,
                                                     ThreadPool& pool);
 
 /// Writes what a layer changed into `directory` in overlayfs' form, to serve as a lower directory. Needs root for

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -125,27 +126,6 @@ void empty_file(const RootDir& root, const char* path) {
   const UniqueFd fd = root.open(path, O_WRONLY | O_TRUNC);
 }
 
-/// The third field of etc/shadow is the day of the last change: the clock's, unless the tool knows SOURCE_DATE_EPOCH.
-/// Days after the epoch's become the epoch's.
-void set_password_days(const RootDir& root, std::int64_t epoch) {
-  constexpr const char* kShadow = "etc/shadow";
-  const auto text = root.read_file_if_exists(kShadow);
-  if (!text) return;
-  const std::int64_t day = epoch / 86400;
-  std::vector<std::string> lines = split(*text, '\n');
-  for (auto& line : lines) {
-    auto fields = split(line, ':');
-    if (fields.size() < 3 || fields[2].empty() || fields[2].size() > 9 ||
-        fields[2].find_first_not_of("0123456789") != std::string::npos || std::stoll(fields[2]) <= day) {
-      continue;
-    }
-    fields[2] = fmt::format("{}", day);
-    line = join(fields, ":");
-  }
-  const std::string changed = join(lines, "\n");
-  if (changed != *text) root.write_file(kShadow, changed, root.status(kShadow)->st_mode & 07777U);
-}
-
 }  // namespace
 
 void normalise_root(const RootDir& root, std::int64_t epoch) {
@@ -156,7 +136,28 @@ void normalise_root(const RootDir& root, std::int64_t epoch) {
   if (root.status("etc/machine-id") == std::nullopt && root.status("usr/lib/systemd/systemd")) {
     root.write_file("etc/machine-id", "", 0444);
   }
-  set_password_days(root, epoch);
+  // The clock's, where the tool does not know SOURCE_DATE_EPOCH.
+  const std::int64_t day = epoch / 86400;
+  replace_password_days(root, day + 1, std::numeric_limits<std::int64_t>::max(), day);
+}
+
+void replace_password_days(const RootDir& root, std::int64_t first, std::int64_t last, std::int64_t day) {
+  constexpr const char* kShadow = "etc/shadow";
+  const auto text = root.read_file_if_exists(kShadow);
+  if (!text) return;
+  const auto is_day = [&](const std::string& field) {
+    return !field.empty() && field.size() <= 9 && field.find_first_not_of("0123456789") == std::string::npos &&
+           std::stoll(field) >= first && std::stoll(field) <= last;
+  };
+  std::vector<std::string> lines = split(*text, '\n');
+  for (auto& line : lines) {
+    auto fields = split(line, ':');
+    if (fields.size() < 3 || !is_day(fields[2])) continue;
+    fields[2] = fmt::format("{}", day);
+    line = join(fields, ":");
+  }
+  const std::string changed = join(lines, "\n");
+  if (changed != *text) root.write_file(kShadow, changed, root.status(kShadow)->st_mode & 07777U);
 }
 
 }  // namespace blueprint::packages

@@ -11,4 +11,7 @@ namespace blueprint::packages {
 /// Times of files are not its business: whoever reads the tree clamps them to `epoch`.
 void normalise_root(const RootDir& root, std::int64_t epoch);
 
+/// The third field of etc/shadow is the day (since 1970) of the last change. Days from `first` to `last` become `day`.
+void replace_password_days(const RootDir& root, std::int64_t first, std::int64_t last, std::int64_t day);
+
 }  // namespace blueprint::packages

@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <optional>
 #include <set>
 
@@ -132,22 +131,18 @@ struct BuildRoot::State {
 };
 
 ContainerSpec BuildRoot::State::container_spec(const RunOptions& run) const {
-  // Tools of the shadow package reject a SOURCE_DATE_EPOCH in the future.
-  const auto now =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-  ContainerSpec spec{
-      .root = container_root().string(),
-      .hostname = options.hostname,
-      .argv = run.argv,
-      .has_shell = static_cast<bool>(root->try_open("bin/sh", O_PATH)),
-      .environment = step_environment(std::min<std::int64_t>(options.epoch, now.count()), run.environment),
-      .workdir = run.workdir.empty() ? "/" : run.workdir,
-      .uid = run.uid,
-      .gid = run.gid,
-      .groups = run.groups,
-      .host_network = run.host_network,
-      .read_only_binds = {},
-      .binds = {}};
+  ContainerSpec spec{.root = container_root().string(),
+                     .hostname = options.hostname,
+                     .argv = run.argv,
+                     .has_shell = static_cast<bool>(root->try_open("bin/sh", O_PATH)),
+                     .environment = step_environment(options.epoch, run.environment),
+                     .workdir = run.workdir.empty() ? "/" : run.workdir,
+                     .uid = run.uid,
+                     .gid = run.gid,
+                     .groups = run.groups,
+                     .host_network = run.host_network,
+                     .read_only_binds = {},
+                     .binds = {}};
   for (const auto& mount : run.mounts) {
     const bool in_memory = mount.source.empty();
     spec.binds.push_back({in_memory ? "" : fs::absolute(mount.source).string(), mount.target,

@@ -53,7 +53,7 @@ class BuildRoot {
     std::vector<std::filesystem::path> lower;  ///< parent first (the bottom); overlayfs form
     /// A directory of ours (upper, work, bundle) on the file system of the store: empty, or the root of a failed step.
     std::filesystem::path work;
-    std::int64_t epoch = 0;  ///< SOURCE_DATE_EPOCH of the commands; a time in the future counts as now
+    std::int64_t epoch = 0;  ///< SOURCE_DATE_EPOCH of the commands
     std::string hostname = "blueprint";
   };
   /// Throws Error X001 when this process is not root, X003, X004, X005, B011.

@@ -13,6 +13,7 @@
 
 #include "base/root_dir.h"
 #include "base/text.h"
+#include "builder/packages/normalise.h"
 #include "builder/steps/failed_root.h"
 #include "builder/steps/output_tail.h"
 #include "layers/layer_writer.h"
@@ -50,6 +51,27 @@ void keep_for_shell(const StepContext& context, const rootfs::BuildRoot::Options
   keep_failed_root(context.store, std::move(failed), std::move(work));
 }
 
+layers::Timestamp mtime_of(const struct stat& status) {
+  return {.seconds = status.st_mtim.tv_sec, .nanoseconds = static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
+}
+
+/// What a file of `directory` that is written now would have as its time.
+layers::Timestamp clock_of(const fs::path& directory) {
+  const TempDir mark(directory, "clock-");
+  struct stat status {};
+  if (::stat(mark.path().c_str(), &status) != 0) throw os_error(fmt::format("look at {}", mark.path().string()));
+  return mtime_of(status);
+}
+
+/// The tools of the shadow package take no SOURCE_DATE_EPOCH that is later than the clock: where the clock is before
+/// it, the day on which they set a password is that of the clock.
+void set_password_days(const RootDir& upper, const layers::Timestamp& began, const layers::Timestamp& ended,
+                       std::int64_t epoch) {
+  constexpr std::int64_t kDay = 86400;
+  if (ended.seconds >= epoch) return;
+  packages::replace_password_days(upper, began.seconds / kDay, ended.seconds / kDay, epoch / kDay);
+}
+
 }  // namespace
 
 StepOutput CommandStep::apply(const StepContext& context) const {
@@ -59,6 +81,8 @@ StepOutput CommandStep::apply(const StepContext& context) const {
       .lower = ensure_trees(context.store, context.parent, context.pool, context.events),
       .work = output.work->path(),
       .epoch = context.epoch};
+  output.times = {.epoch = context.epoch};
+  const layers::Timestamp began = clock_of(output.work->path());
   {
     rootfs::BuildRoot root(options);
     try {
@@ -75,7 +99,9 @@ StepOutput CommandStep::apply(const StepContext& context) const {
   }
   const RootDir upper(output.upper.string());
   for (const char* path : kNeverKept) upper.remove_file(path);
-  output.changes = layers::diff_upper(output.upper.string(), context.tree, context.epoch, {}, context.pool);
+  set_password_days(upper, began, clock_of(output.work->path()), context.epoch);
+  output.times.ran = {.began = began, .ended = clock_of(output.work->path())};
+  output.changes = layers::diff_upper(output.upper.string(), context.tree, output.times, {}, context.pool);
   return output;
 }
 
@@ -138,15 +164,18 @@ std::vector<fs::path> ensure_trees(layers::Store& store, const std::vector<layer
 
 namespace {
 
-/// Sets the time of every directory below `upper` that is later than `epoch` to it. Directories that the step only
-/// passed through are in the upper directory with the time of the moment, and are no change of the layer.
-void clamp_directories(const fs::path& upper, std::int64_t epoch) {
-  const timespec times[2] = {{.tv_sec = epoch, .tv_nsec = 0}, {.tv_sec = epoch, .tv_nsec = 0}};
+/// Clamps the time of every directory below `upper`. Directories that the step only passed through are in the upper
+/// directory with the time of the moment, and are no change of the layer.
+void clamp_directories(const fs::path& upper, const layers::TimeClamp& times) {
   const auto clamp = [&](const fs::path& path) {
     struct stat status {};
-    if (::lstat(path.c_str(), &status) == 0 && status.st_mtim.tv_sec >= epoch) {
-      ::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW);
-    }
+    if (::lstat(path.c_str(), &status) != 0) return;
+    const auto now = mtime_of(status);
+    const auto then = times(now);
+    if (then == now) return;
+    const timespec mtime{.tv_sec = then.seconds, .tv_nsec = then.nanoseconds};
+    const timespec both[2] = {mtime, mtime};
+    ::utimensat(AT_FDCWD, path.c_str(), both, AT_SYMLINK_NOFOLLOW);
   };
   clamp(upper);
   for (const auto& entry : fs::recursive_directory_iterator(upper)) {
@@ -156,10 +185,10 @@ void clamp_directories(const fs::path& upper, std::int64_t epoch) {
 
 }  // namespace
 
-void adopt_tree(layers::Store& store, const layers::LayerRef& layer, const fs::path& upper, std::int64_t epoch) {
+void adopt_tree(layers::Store& store, const layers::LayerRef& layer, const StepOutput& output) {
   if (store.find_tree(layer.digest)) return;
-  clamp_directories(upper, epoch);
-  const UniqueFd directory = open_file(upper, O_PATH | O_DIRECTORY);
+  clamp_directories(output.upper, output.times);
+  const UniqueFd directory = open_file(output.upper, O_PATH | O_DIRECTORY);
   for (const auto& change : store.layer_index(layer.digest)->changes) {
     if (change.kind == layers::ChangeKind::Remove) continue;
     const timespec mtime{.tv_sec = change.metadata.mtime.seconds, .tv_nsec = change.metadata.mtime.nanoseconds};
@@ -168,7 +197,7 @@ void adopt_tree(layers::Store& store, const layers::LayerRef& layer, const fs::p
     // When one time cannot be set, the tree is not kept: the next step that needs it makes it from the layer.
     if (::utimensat(directory.get(), path, times, AT_SYMLINK_NOFOLLOW) != 0) return;
   }
-  store.publish_tree(upper, layer.digest);
+  store.publish_tree(output.upper, layer.digest);
 }
 
 }  // namespace blueprint::steps

@@ -45,7 +45,6 @@ void run_command(rootfs::BuildRoot& root, const StepContext& context, const root
 
 /// Turns a step's upper directory into the tree of the layer that was written from it, as a checkout of the layer would
 /// have made it: times clamped as the layer has them. Loses nothing but time when it fails.
-void adopt_tree(layers::Store& store, const layers::LayerRef& layer, const std::filesystem::path& upper,
-                std::int64_t epoch);
+void adopt_tree(layers::Store& store, const layers::LayerRef& layer, const StepOutput& output);
 
 }  // namespace blueprint::steps

@@ -18,6 +18,7 @@
 #include "layers/file_tree.h"
 #include "layers/image.h"
 #include "layers/store.h"
+#include "layers/time_clamp.h"
 
 namespace blueprint::steps {
 
@@ -42,6 +43,7 @@ struct StepOutput {
   /// Steps that ran commands: the directory that holds the changes in overlayfs form, inside `work`; HostFile sources
   /// point into it. It may become the layer's tree in the store once the layer is written.
   std::filesystem::path upper;
+  layers::TimeClamp times;  ///< with it: what the changes' times are
   std::optional<TempDir> work;
 };
 

@@ -220,7 +220,7 @@ class Image {
   }
 
   std::vector<PlannedChange> diff(const fs::path& upper, const FileTree& parent) {
-    return diff_upper(upper.string(), parent, kEpoch, {}, pool_);
+    return diff_upper(upper.string(), parent, {.epoch = kEpoch}, {}, pool_);
   }
 
   void add_layer(const std::vector<PlannedChange>& changes) {

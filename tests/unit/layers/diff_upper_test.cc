@@ -1,3 +1,5 @@
+#include <map>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -73,10 +75,11 @@ class Upper {
     const timespec times[2] = {time, time};
     REQUIRE(::utimensat(AT_FDCWD, (*this / path).c_str(), times, AT_SYMLINK_NOFOLLOW) == 0);
   }
-  std::vector<Change> diff(const FileTree& parent, const std::vector<std::string>& skip = {}) const {
+  std::vector<Change> diff(const FileTree& parent, const std::vector<std::string>& skip = {},
+                           const TimeClamp& times = {.epoch = kEpoch}) const {
     ThreadPool pool(2);
     std::vector<Change> changes;
-    for (auto& planned : diff_upper(dir_.path().string(), parent, kEpoch, skip, pool)) {
+    for (auto& planned : diff_upper(dir_.path().string(), parent, times, skip, pool)) {
       if (planned.change.type == FileType::Regular && planned.change.link_to.empty() &&
           planned.change.kind == ChangeKind::Put) {
         CHECK(std::get<HostFile>(planned.source).path == (*this / planned.change.path).string());
@@ -107,6 +110,30 @@ std::string summary(const std::vector<Change>& changes) {
 }
 
 }  // namespace
+
+TEST_CASE("what a step wrote by a clock that is before the epoch has the epoch as its time, what it kept has its own") {
+  const Upper upper;
+  const auto write = [&](const std::string& path, std::int64_t seconds) {
+    upper.file(path, path);
+    const timespec time{.tv_sec = seconds, .tv_nsec = 5};
+    const timespec times[2] = {time, time};
+    REQUIRE(::utimensat(AT_FDCWD, (upper / path).c_str(), times, 0) == 0);
+  };
+  constexpr std::int64_t kClock = kEpoch - 1000;
+  write("after", kClock + 11);
+  write("before", kClock - 1);
+  write("first", kClock);
+  write("last", kClock + 10);
+  const TimeClamp times{
+      .epoch = kEpoch,
+      .ran = TimeClamp::While{.began = {kClock, 5}, .ended = {.seconds = kClock + 10, .nanoseconds = 5}}};
+  std::map<std::string, Timestamp> found;
+  for (const auto& change : upper.diff(FileTree({}), {}, times)) found[change.path] = change.metadata.mtime;
+  CHECK(found.at("after") == Timestamp{kClock + 11, 5});
+  CHECK(found.at("before") == Timestamp{kClock - 1, 5});
+  CHECK(found.at("first") == Timestamp{kEpoch, 0});
+  CHECK(found.at("last") == Timestamp{kEpoch, 0});
+}
 
 TEST_CASE("an untouched upper directory changed nothing") {
   const Upper upper;

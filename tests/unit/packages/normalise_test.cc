@@ -84,3 +84,17 @@ TEST_CASE("password changes after the epoch happened on the day of the epoch") {
         "root:*:19675:0:99999:7:::\nold:*:10:0:::::\nempty:*::::::\nodd:*:x:\nlast:!:19675::::::\n");
   CHECK((tree.root.status("etc/shadow")->st_mode & 07777) == 0640);
 }
+
+TEST_CASE("days of password changes are replaced when they are in the given period") {
+  const Tree tree;
+  const std::string before =
+      "a:!:100:0:99999:7:::\nb:*:101::::::\nc:*:102::::::\nd:*:103::::::\ne:*:::::::\nf:*:1x1::::::\n";
+  tree.write("etc/shadow", before, 0640);
+  packages::replace_password_days(tree.root, 101, 102, 200);
+  CHECK(tree.root.read_file_if_exists("etc/shadow") ==
+        "a:!:100:0:99999:7:::\nb:*:200::::::\nc:*:200::::::\nd:*:103::::::\ne:*:::::::\nf:*:1x1::::::\n");
+  CHECK((tree.root.status("etc/shadow")->st_mode & 07777U) == 0640);
+  packages::replace_password_days(tree.root, 300, 400, 500);
+  packages::replace_password_days(Tree().root, 0, 1000, 1);  // no such file
+  CHECK(tree.root.read_file_if_exists("etc/shadow")->starts_with("a:!:100:"));
+}
