@@ -18,7 +18,7 @@ constexpr const char* kStage = "tests";
 
 plan::KeyRecord tests_key(const recipe::Recipe& recipe, const layers::ImageRecord& image) {
   plan::KeyRecord record(recipe.name.value, kStage);
-  record.add("kind", "tests 1");
+  record.add("kind", "tests 2");
   record.add("content", image.config.content_digest.to_string());
   record.add("user", image.config.user);
   record.add("workdir", image.config.workdir);
@@ -34,7 +34,7 @@ rootfs::RunOptions options_of(const recipe::RecipeTest& test, const layers::Imag
   const steps::Accounts accounts(root.root().read_file_if_exists("etc/passwd").value_or(""),
                                  root.root().read_file_if_exists("etc/group").value_or(""));
   const auto user = accounts.resolve_user({.value = config.user});
-  rootfs::RunOptions options{.argv = {"/bin/sh", "-c", test.run.value},
+  rootfs::RunOptions options{.argv = {"/bin/sh", "-e", "-c", test.run.value},
                              .environment = {fmt::format("HOME={}", user.home), fmt::format("USER={}", user.name)},
                              .workdir = config.workdir.empty() ? "/" : config.workdir,
                              .uid = user.uid,
