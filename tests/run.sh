@@ -10,8 +10,8 @@ export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 # Address and undefined behaviour: everything that reads what others wrote.
 asan=(base_test recipe_test packages_resolve_test packages_install_test layers_store_test layers_format_test layers_ext4_test
-  steps_test sandbox_test http_test registry_client_test ext4_property_test ext4_write_layer_test layers_overlay_test layers_verify_test layers_export_test
-  layers_image_diff_test)
+  steps_test sandbox_test http_test registry_client_test ext4_property_test ext4_write_layer_test layers_overlay_test layers_verify_test
+  layers_export_test layers_image_diff_test)
 # Threads: the pool, the writer's pipeline, the frame cache, the store, recipes that are built side by side.
 tsan=(base_test layers_store_test layers_format_test layers_ext4_test layers_verify_test layers_export_test
   builder_build_many_test)
