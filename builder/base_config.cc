@@ -31,11 +31,13 @@ std::optional<recipe::BaseConfig> config_in_store(const std::string& name,
   }
 }
 
-/// What `recipe` says over what it builds on says, as the image of it will.
+/// What `recipe` says over what it builds on says, as the image of it will. Triggers are for a Dockerfile that names
+/// their image itself.
 void add_words_of(const recipe::Recipe& recipe, recipe::BaseConfig& config) {
   for (const auto& [name, value] : recipe.env) config.env[name] = value;
   if (recipe.workdir) config.workdir = *recipe.workdir;
   if (recipe.user) config.user = *recipe.user;
+  config.triggers.clear();
 }
 
 std::optional<recipe::BaseConfig> config_of_oci(const recipe::Text& image, const recipe::Recipe& recipe,

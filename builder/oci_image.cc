@@ -230,13 +230,19 @@ layers::ImageRecord assemble(const layers::LayerRef& written, const Facts& facts
   return assemble_image({.recipe = recipe, .parent = nullptr, .layers = {layer}, .epoch = facts.epoch}, store);
 }
 
-/// The image of this digest, of a manifest or of an index, when its layer was written before.
-std::optional<layers::ImageRecord> find_written(const Digest& digest, layers::Store& store) {
+/// An image whose layer was written before.
+struct Written {
+  layers::LayerRef layer;
+  Facts facts;
+};
+
+/// The image of this digest, of a manifest or of an index.
+std::optional<Written> find_written(const Digest& digest, const layers::Store& store) {
   const auto entry = store.find_key(key_of(digest).digest());
   if (!entry) return std::nullopt;
-  const Facts facts = parse_facts(entry->facts, nullptr);
+  Facts facts = parse_facts(entry->facts, nullptr);
   if (facts.config.empty()) return std::nullopt;
-  return assemble(entry->layer, facts, store);
+  return Written{entry->layer, std::move(facts)};
 }
 
 /// The image, whose layer is written unless it was before; `fetch_layers` makes sure that its source has them.
@@ -273,7 +279,7 @@ layers::ImageRecord import_from_registry(const OciRequest& request, layers::Stor
   const auto reference = registry_reference(request.name);
   const auto known = known_digest(request, reference);
   if (known) {
-    if (auto found = find_written(*known, store)) return std::move(*found);
+    if (const auto found = find_written(*known, store)) return assemble(found->layer, found->facts, store);
   }
   if (request.network == OciRequest::Network::Offline) throw not_here(request.name);
   RegistryPull pull(reference, request.registries, store, stop);
@@ -310,7 +316,8 @@ layers::ImageRecord import_oci_image(const OciRequest& request, layers::Store& s
 std::optional<layers::ImageRecord> find_oci_image(const OciRequest& request, layers::Store& store) {
   if (is_registry_reference(request.name.value)) {
     const auto known = known_digest(request, registry_reference(request.name));
-    return known ? find_written(*known, store) : std::nullopt;
+    const auto found = known ? find_written(*known, store) : std::nullopt;
+    return found ? std::optional(assemble(found->layer, found->facts, store)) : std::nullopt;
   }
   const auto image = open_image(request);
   const auto entry = store.find_key(key_of(image.digest).digest());
@@ -324,21 +331,22 @@ std::optional<recipe::BaseConfig> oci_base_config(const OciRequest& request,
   if (is_registry_reference(request.name.value)) {
     const auto reference = registry_reference(request.name);
     const auto known = known_digest(request, reference);
-    if (known) {
-      if (const auto found = find_written(*known, store()))
-        return recipe::BaseConfig{
-            .env = found->config.env, .workdir = found->config.workdir, .user = found->config.user};
+    if (const auto found = known ? find_written(*known, store()) : std::nullopt)
+      config = layers::parse_oci_config(found->facts.config, found->facts.image.to_string());
+    if (!config && request.network == OciRequest::Network::Offline) return std::nullopt;
+    if (!config) {
+      config = at_its_place(request.name, [&] {
+        return RegistryPull(reference, request.registries, store(), std::move(stop)).fetch_documents(known).config;
+      });
     }
-    if (request.network == OciRequest::Network::Offline) return std::nullopt;
-    config = at_its_place(request.name, [&] {
-      return RegistryPull(reference, request.registries, store(), std::move(stop)).fetch_documents(known).config;
-    });
   } else {
     config = open_image(request).config;
   }
   const auto recipe = recipe_of(Digest(), *config, "");
-  return recipe::BaseConfig{
-      .env = recipe.env, .workdir = recipe.workdir.value_or(""), .user = recipe.user.value_or("")};
+  return recipe::BaseConfig{.env = recipe.env,
+                            .workdir = recipe.workdir.value_or(""),
+                            .user = recipe.user.value_or(""),
+                            .triggers = config->on_build};
 }
 
 std::string pinned_digest(std::string_view name, const layers::ImageRecord& image) {

@@ -55,6 +55,7 @@ void read_run_config(const Json& run, OciConfig& config) {
   std::sort(config.tcp_ports.begin(), config.tcp_ports.end());
   config.entrypoint = texts_at(run, "Entrypoint");
   config.command = texts_at(run, "Cmd");
+  config.on_build = texts_at(run, "OnBuild").value_or(std::vector<std::string>{});
 }
 
 }  // namespace

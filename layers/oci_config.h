@@ -22,6 +22,7 @@ struct OciConfig {
   std::vector<std::uint16_t> tcp_ports;
   std::optional<std::vector<std::string>> entrypoint;
   std::optional<std::vector<std::string>> command;
+  std::vector<std::string> on_build;  ///< Docker's ONBUILD: instructions for a Dockerfile that is FROM the image
 };
 
 /// `image` is what messages call the image. Throws Error O004 when it is not for linux/amd64, O007. Pure.

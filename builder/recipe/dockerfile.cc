@@ -236,7 +236,9 @@ class Mapper {
       text.made->begin_child();
     } else {
       recipe.from = {alias_of(text.base), text.from.where};
-      text.made.emplace(scope_, config_of(recipe.from));
+      const auto config = config_of(recipe.from);
+      if (config && !config->triggers.empty()) refuse_triggers(recipe.from, config->triggers);
+      text.made.emplace(scope_, config);
     }
     for (const Instruction* instruction : text.instructions) text.made->apply(*instruction);
     Stage finished = *text.made;
@@ -249,6 +251,13 @@ class Mapper {
   [[nodiscard]] std::optional<BaseConfig> config_of(const Text& image) const {
     if (image.value == kScratch) return BaseConfig{};
     return options_.base_config ? options_.base_config(image) : std::nullopt;
+  }
+
+  /// Docker would carry them out behind FROM, where nobody reads them.
+  void refuse_triggers(const Text& image, const std::vector<std::string>& triggers) {
+    scope_.faults.add(cannot_map(image.where,
+                                 fmt::format("'{}' holds instructions back with ONBUILD", printable(image.value)),
+                                 "write them behind this line: " + printable(join(triggers, "; "))));
   }
 
   /// Stages whose names differ in nothing that a recipe's name may say differ by their numbers.

@@ -15,8 +15,9 @@ namespace blueprint::recipe {
 /// What an image hands down to a stage that is FROM it.
 struct BaseConfig {
   std::map<std::string, std::string> env;
-  std::string workdir;  ///< empty = "/"
-  std::string user;     ///< empty = root
+  std::string workdir;                     ///< empty = "/"
+  std::string user;                        ///< empty = root
+  std::vector<std::string> triggers = {};  ///< instructions that its ONBUILD holds back
 };
 
 struct DockerfileOptions {

@@ -53,6 +53,15 @@ if command -v skopeo >/dev/null; then
   skopeo --insecure-policy copy --quiet oci-archive:golike.tar docker-archive:saved.tar:acme/golike:1 >/dev/null
   check saved oci://./saved.tar:acme/golike:1
 fi
+# What an image from elsewhere holds back for its children is told, not left out.
+python3 "$SUPPORT/make_oci.py" triggers --config '{"Env": ["PATH=/bin"], "OnBuild": ["COPY . /app", "RUN make"]}' >/dev/null <<'LAYERS'
+layer
+file etc/one one
+LAYERS
+printf 'FROM oci://./triggers\nCOPY file /\n' >onbuild
+exits 3 blueprint build -f onbuild .
+err_has "'oci://./triggers' holds instructions back with ONBUILD"
+err_has "write them behind this line: COPY . /app; RUN make"
 # Whoever changes the base's variables changes what sees them.
 sed -i 's/LEVEL: base/LEVEL: other/' golike.yaml
 exits 10 blueprint plan -f recipe .
