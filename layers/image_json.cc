@@ -33,7 +33,8 @@ Digest digest_at(const Json& json, const char* key) {
 /// nlohmann converts numbers as a C cast does; a document with 70000 for a port is wrong instead.
 template <typename Number>
 Number number(const Json& json, std::string_view what) {
-  if (!json.is_number_unsigned() || json.get<std::uint64_t>() > std::numeric_limits<Number>::max()) {
+  if (!json.is_number_unsigned() ||
+      json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<Number>::max())) {
     throw std::runtime_error(fmt::format("'{}' is not a number in its range", what));
   }
   return json.get<Number>();
@@ -175,7 +176,7 @@ ImageConfig decode_config(std::string_view text, const Digest& digest, std::vect
     config.description = json.at("description").get<std::string>();
     config.content_digest = digest_at(json, "content_digest");
     config.device_bytes = number_at<std::uint64_t>(json, "device_bytes");
-    config.epoch = json.at("epoch").get<std::int64_t>();
+    config.epoch = number_at<std::int64_t>(json, "epoch");
     config.env = json.at("env").get<std::map<std::string, std::string>>();
     config.user = json.at("user").get<std::string>();
     config.workdir = json.at("workdir").get<std::string>();
